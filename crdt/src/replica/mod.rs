@@ -789,6 +789,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
             // whatever was not acknowledged by now is taken for lost
             peer.set_sent(0);
             peer.set(Flag::Lagging, false);
+            peer.set(Flag::StateSent, false);
             if at == self.digest_turn {
                 peer.set(Flag::DigestDue, true);
             }

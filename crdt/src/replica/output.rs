@@ -68,8 +68,9 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
         if self.former.take_due(at) {
             return Some(BodyKind::FormerGeneration);
         }
-        if peer.is(Flag::StateDue) && all_durable {
+        if peer.is(Flag::StateDue) && !peer.is(Flag::StateSent) && all_durable {
             peer.set(Flag::StateDue, false);
+            peer.set(Flag::StateSent, true);
             peer.set(Flag::DigestDue, false);
             peer.set(Flag::AckDue, false);
             peer.set_sent(durable);

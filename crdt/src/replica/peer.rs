@@ -37,6 +37,9 @@ pub(crate) enum Flag {
     Challenged = 16,
     /// The event that reports its claim is due.
     ClaimEventDue = 32,
+    /// It was sent the whole state since the last gossip: one that refuses it would be sent it again
+    /// and again otherwise, as fast as the network is.
+    StateSent = 64,
 }
 
 /// Whether a peer's whole state is wanted, as its deltas lead no further here.
@@ -124,6 +127,7 @@ impl Peer {
         (self.acked, self.in_flight) = (0, 0);
         self.set(Flag::DigestDue, true);
         self.set(Flag::StateDue, false);
+        self.set(Flag::StateSent, false);
         self.set(Flag::Lagging, false);
     }
 
