@@ -3,7 +3,8 @@
 
 use crate::common::{
     IDS, Member, Vector, count, data, delivered, dot, drain, exchange_statuses, new_member,
-    receive, restart_peer, sent_to, started, status_reply, status_request, synced, vector,
+    receive, receive_at, restart_peer, sent_to, started, status_reply, status_request, synced,
+    vector,
 };
 use proptest::prelude::*;
 use quorate_clocks::causal::{
@@ -139,7 +140,7 @@ fn full_store_evicts_undeliverable_messages() {
     // and who asks for what was displaced is told
     let request =
         Message::Status { boot: 1, request: true, relay: true, delivered: Versions::EMPTY };
-    receive(&mut member, 2, request).unwrap();
+    receive_at(&mut member, 1_000, 2, request);
     assert!(drain(&mut member).iter().any(|line| line.contains("Behind { floor: {2:2} }")));
 }
 
@@ -352,7 +353,7 @@ fn message_without_actor_slot_is_evicted() {
         assert_eq!(delivered(&drain(&mut member)), [format!("2:{n}")]);
     }
     // those that were delivered are still there to help
-    receive(&mut member, 2, status_request(1, true, Versions::EMPTY)).unwrap();
+    receive_at(&mut member, 1_000, 2, status_request(1, true, Versions::EMPTY));
     assert_eq!(sent_to(&drain(&mut member), 3).len(), 6);
 }
 
@@ -398,7 +399,7 @@ fn message_from_origin_replaces_relayed_copy() {
     // what was delivered stays what it was: others are given the same
     let other = Message::Data { dot: dot(2, 1), causes: Versions::EMPTY, payload: b"other" };
     receive(&mut member, 1, other).unwrap();
-    receive(&mut member, 2, status_request(1, true, Versions::EMPTY)).unwrap();
+    receive_at(&mut member, 1_000, 2, status_request(1, true, Versions::EMPTY));
     let outputs = drain(&mut member);
     assert_eq!(sent_to(&outputs, 3), ["2:1"]);
     assert_eq!(count(&outputs, "payload: [120]"), 1, "{outputs:?}");
@@ -434,24 +435,39 @@ fn status_request_returns_missing_messages() {
     assert_eq!((sent_to(&outputs, 2), sent_to(&outputs, 3)), (vec!["1:1"], vec!["1:1"]));
     assert!(drain(&mut member).is_empty(), "once");
     // again when it asks; its own news are not for it, but with help those of others are
-    receive(&mut member, 2, status_request(1, false, Versions::EMPTY)).unwrap();
+    receive_at(&mut member, 1_000, 2, status_request(1, false, Versions::EMPTY));
     let outputs = drain(&mut member);
     assert_eq!((sent_to(&outputs, 2), sent_to(&outputs, 3)), (vec![], vec!["1:1"]));
     assert_eq!(count(&outputs, "Behind"), 0);
-    receive(&mut member, 2, status_request(1, true, Versions::EMPTY)).unwrap();
+    receive_at(&mut member, 1_025, 2, status_request(1, true, Versions::EMPTY));
     assert_eq!(sent_to(&drain(&mut member), 3), ["1:1", "2:1"]);
     let has = vector(&[dot(2, 1)]);
-    receive(&mut member, 2, status_request(1, true, has.versions())).unwrap();
+    receive_at(&mut member, 1_050, 2, status_request(1, true, has.versions()));
     assert_eq!(sent_to(&drain(&mut member), 3), ["1:1"]);
     // what it has it is not given, however it asks; nor is who does not ask
     let all = vector(&[dot(1, 1), dot(2, 1)]);
-    receive(&mut member, 2, status_request(1, true, all.versions())).unwrap();
+    receive_at(&mut member, 1_075, 2, status_request(1, true, all.versions()));
     receive(&mut member, 1, status_reply(1, Versions::EMPTY)).unwrap();
     let outputs = drain(&mut member);
     assert_eq!(outputs.len(), 1, "{outputs:?}");
     assert!(
         outputs[0].starts_with("Send(NodeId(3), Status { boot: 1, request: false, relay: true")
     );
+}
+
+/// A peer that restarts all the time asks for everything each time.
+#[test]
+fn request_within_half_an_interval_gets_status_only() {
+    let mut member = synced();
+    member.broadcast(b"a").unwrap();
+    drain(&mut member);
+    let mut ask = |ms| {
+        receive_at(&mut member, ms, 2, status_request(1, false, Versions::EMPTY));
+        let outputs = drain(&mut member);
+        assert_eq!(count(&outputs, "Send(NodeId(3), Status { boot: 1, request: false"), 1);
+        sent_to(&outputs, 3).len()
+    };
+    assert_eq!([1_000, 1_000, 1_024, 1_025, 1_049, 1_050].map(&mut ask), [1, 0, 0, 1, 0, 1]);
 }
 
 #[test]
@@ -461,14 +477,14 @@ fn request_of_earlier_boot_gets_status_only() {
     drain(&mut member);
     restart_peer(&mut member, 1, 3, &Vector::new());
     let late = vector(&[dot(1, 1)]);
-    receive(&mut member, 1, status_request(2, true, late.versions())).unwrap();
+    receive_at(&mut member, 1_000, 1, status_request(2, true, late.versions()));
     let outputs = drain(&mut member);
     assert_eq!(outputs.len(), 1, "{outputs:?}");
     assert!(outputs[0].contains("Status { boot: 1, request: false, relay: true"));
     // nothing of it counts: 2 does not have the broadcast
     receive(&mut member, 2, status_reply(1, late.versions())).unwrap();
     assert_eq!(member.stable().get(IDS[0].into()), 0);
-    receive(&mut member, 1, status_request(3, false, Versions::EMPTY)).unwrap();
+    receive_at(&mut member, 1_025, 1, status_request(3, false, Versions::EMPTY));
     assert_eq!(sent_to(&drain(&mut member), 2), ["1:1"]);
 }
 
@@ -522,7 +538,7 @@ fn removal_moves_send_cursor() {
     drain(&mut late);
     let all = vector(&[dot(1, 3)]);
     receive(&mut late, 1, status_reply(1, all.versions())).unwrap();
-    receive(&mut late, 2, status_request(1, false, first.versions())).unwrap();
+    receive_at(&mut late, 1_000, 2, status_request(1, false, first.versions()));
     let outputs = drain(&mut late);
     assert_eq!(sent_to(&outputs, 3), ["1:2", "1:3"], "{outputs:?}");
 }
@@ -533,7 +549,7 @@ fn removal_at_send_cursor_repeats_nothing() {
     member.broadcast(b"a").unwrap();
     receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();
     drain(&mut member);
-    receive(&mut member, 2, status_request(1, true, Versions::EMPTY)).unwrap();
+    receive_at(&mut member, 1_000, 2, status_request(1, true, Versions::EMPTY));
     let two: Vec<String> = (0..2).map(|_| format!("{:?}", member.poll().unwrap())).collect();
     assert_eq!((count(&two, "Status"), sent_to(&two, 3)), (1, vec!["1:1"]));
     // in that moment the next one becomes stable
@@ -568,14 +584,14 @@ fn merged_state_is_not_relayed() {
     drain(&mut member);
     // both the own one and that of another are covered; the own one is kept all the same
     member.resume(&vector(&[dot(1, 1), dot(2, 1)])).unwrap();
-    receive(&mut member, 2, status_request(1, false, Versions::EMPTY)).unwrap();
+    receive_at(&mut member, 1_000, 2, status_request(1, false, Versions::EMPTY));
     let outputs = drain(&mut member);
     assert_eq!((sent_to(&outputs, 3), count(&outputs, "Behind")), (vec!["1:1"], 0));
-    receive(&mut member, 2, status_request(1, true, Versions::EMPTY)).unwrap();
+    receive_at(&mut member, 1_025, 2, status_request(1, true, Versions::EMPTY));
     let outputs = drain(&mut member);
     assert_eq!(count(&outputs, "Send(NodeId(3), Behind { floor: {2:1} })"), 1, "{outputs:?}");
     let has = vector(&[dot(2, 1)]);
-    receive(&mut member, 2, status_request(1, true, has.versions())).unwrap();
+    receive_at(&mut member, 1_050, 2, status_request(1, true, has.versions()));
     assert_eq!(count(&drain(&mut member), "Behind"), 0);
 }
 

@@ -215,7 +215,7 @@ fn restarted_peer_gets_missing_messages() {
     let mut member = member();
     restart_peer(&mut member, 1, 4, &Vector::new());
     let at = now_ms(&member);
-    receive_at(&mut member, at, 1, status_request(4, false, Versions::EMPTY));
+    receive_at(&mut member, at + 25, 1, status_request(4, false, Versions::EMPTY));
     let outputs = drain(&mut member);
     assert_eq!((sent_to(&outputs, 2), count(&outputs, "Behind")), (vec!["1:2"], 1), "{outputs:?}");
     receive(&mut member, 1, data(dot(2, 1), &Vector::new())).unwrap();

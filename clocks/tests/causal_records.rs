@@ -3,7 +3,7 @@
 
 use crate::common::{
     IDS, Member, Vector, count, data, delivered, dot, drain, exchange_statuses, new_member,
-    receive, sent_to, status_reply, status_request, synced, vector,
+    receive, receive_at, sent_to, status_reply, status_request, synced, vector,
 };
 use quorate_clocks::causal::{Config, Record, ResumeError};
 use quorate_clocks::{Actor, Causal, Inline, Versions};
@@ -170,11 +170,11 @@ fn dropped_own_events_are_not_taken_from_peers() {
     receive(&mut member, 1, data(dot(1, 1), &Vector::new())).unwrap();
     assert_eq!((member.stored(), member.rejections().total()), (0, 0));
     // who lacks them is told that they are gone, without asking for help
-    receive(&mut member, 2, status_request(1, false, Versions::EMPTY)).unwrap();
+    receive_at(&mut member, 1_000, 2, status_request(1, false, Versions::EMPTY));
     let outputs = drain(&mut member);
     assert_eq!(count(&outputs, "Send(NodeId(3), Behind { floor: {1:2} })"), 1, "{outputs:?}");
     let has = vector(&[dot(1, 2)]);
-    receive(&mut member, 2, status_request(1, false, has.versions())).unwrap();
+    receive_at(&mut member, 1_025, 2, status_request(1, false, has.versions()));
     assert_eq!(count(&drain(&mut member), "Behind"), 0);
 }
 

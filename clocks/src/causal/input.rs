@@ -123,7 +123,7 @@ impl<A: Storage, M: Storage, B: Storage> Causal<A, M, B> {
             Message::Status { boot, request, relay, delivered } => {
                 changed = self.handle_status(now, at, boot, (request, relay), delivered)?;
                 if request {
-                    self.reply(at, boot, relay);
+                    self.reply(now, at, boot, relay);
                 }
             }
             Message::Behind { floor } => {
@@ -278,16 +278,18 @@ impl<A: Storage, M: Storage, B: Storage> Causal<A, M, B> {
     }
 
     /// Marks what is due to a member that requests a status: what it lacks, too. Replies get no
-    /// reply, and requests are timed, so nothing is sent again faster than that. A request from
-    /// before it restarted is answered with a status only; it may be of a member that forgot how
-    /// often it started, and is to find that out.
-    fn reply(&mut self, at: usize, boot: u32, relay: bool) {
+    /// reply. Requests are timed, but for those of a member that restarts all the time: what it
+    /// lacks is sent again once in half an interval, so that a short request does not cause a
+    /// whole store of messages each time. A request from before it restarted is answered with a
+    /// status only; it may be of a member that forgot how often it started, and is to find that out.
+    fn reply(&mut self, now: Instant, at: usize, boot: u32, relay: bool) {
         let own_floor = Dot::new(self.actor, self.floor.get(self.actor));
         let Some(peer) = self.peers.get_mut(at) else { return };
         (peer.status_due, peer.relay_requested) = (true, relay);
-        if boot < peer.boot {
+        if boot < peer.boot || now < peer.resend_at {
             return;
         }
+        peer.resend_at = now.after(self.config.interval_us / 2);
         peer.cursor = 0;
         let lacks_own = own_floor.is_some_and(|dot| !peer.known.contains(dot));
         peer.behind_due = lacks_own || (relay && !peer.known.includes(&self.floor));

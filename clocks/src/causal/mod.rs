@@ -57,7 +57,7 @@ use store::{Origin, StoredMessage, has_room};
 ///
 /// | parameter | unit | at most | when it is full | RAM for each, inline |
 /// |---|---|---|---|---|
-/// | `A` | actors | what memory allows | [`new`](Self::new) refuses; messages of an actor without a place are refused ([`Rejected::Full`]) and delivered nowhere | 24 `A` + 128 bytes |
+/// | `A` | actors | what memory allows | [`new`](Self::new) refuses; messages of an actor without a place are refused ([`Rejected::Full`]) and delivered nowhere | 24 `A` + 136 bytes |
 /// | `M` | messages that are stored, at least 4 | what memory allows | [`Busy`](BroadcastError::Busy) from half of it on for own broadcasts; others' evict or come again | 24 `A` + `B` + 72 bytes |
 /// | `B` | bytes of a payload | what a frame carries | longer broadcasts are refused, longer messages too ([`Rejected::Full`]) | a byte for each message |
 ///

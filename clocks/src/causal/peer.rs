@@ -13,6 +13,8 @@ pub struct Peer<A: Storage> {
     pub(super) boot: u32,
     /// When its last status showed progress, or it had everything. [`JUST_NOW`] until time passes.
     pub(super) progressed_at: Instant,
+    /// From when on a request makes messages go to it again: those that it lacks.
+    pub(super) resend_at: Instant,
     /// The next message of the store to consider for it.
     pub(super) cursor: usize,
     /// It requested messages of other origins, too.
@@ -61,6 +63,7 @@ impl<A: Storage> Peer<A> {
             known: VersionVector::new(),
             boot: 0,
             progressed_at: Instant::ZERO,
+            resend_at: Instant::ZERO,
             cursor: 0,
             relay_requested: false,
             status_due: false,
