@@ -25,6 +25,9 @@ pub trait Storage: Clone + Copy + PartialEq + Eq + Hash + Debug + sealed::Kinds 
 
     /// The limit of a list that is made without naming one.
     const LIMIT: usize;
+
+    /// Whether a list takes [`LIMIT`](Self::LIMIT) elements, whatever limit it is made with.
+    const FIXED: bool;
 }
 
 /// What lists may hold: plain values that can be compared. Implemented for everything that can.
@@ -55,6 +58,7 @@ pub struct Inline<const N: usize>;
 impl<const N: usize> Storage for Inline<N> {
     type List<T: Element> = InlineList<T, N>;
     const LIMIT: usize = N;
+    const FIXED: bool = true;
 }
 
 impl<const N: usize> sealed::Kinds for Inline<N> {}
@@ -75,6 +79,7 @@ pub struct Heap;
 impl Storage for Heap {
     type List<T: Element> = quorate_core::HeapList<T>;
     const LIMIT: usize = 1024;
+    const FIXED: bool = false;
 }
 
 #[cfg(feature = "alloc")]

@@ -5,6 +5,7 @@ mod digest;
 mod disk;
 mod error;
 mod event;
+mod limits;
 mod log;
 mod message;
 mod output;
@@ -142,8 +143,8 @@ impl Config {
 /// | `P` | peers: the members but this one | what memory allows | [`ConfigError::TooManyMembers`] | 64 bytes |
 /// | `L` | bytes of encoded deltas that are kept for peers that lag | as many as `max_log_bytes`, on the heap | a peer that lags more gets the whole state | 1 byte |
 ///
-/// and 240 bytes in all besides `T`; a received state is decoded beside the present one. A message takes
-/// `max_delta_bytes` and 50, or the encoded state and 50: frames must take a state.
+/// and 240 bytes in all besides `T`; a received state is decoded beside the present one. Frames must
+/// take a state: [`max_message_len`](Self::max_message_len) is the formula.
 ///
 /// ```
 /// use quorate_clocks::{Actor, Inline};
