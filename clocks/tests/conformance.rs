@@ -33,6 +33,8 @@ impl Kind for Heap {
 }
 
 impl<A: Storage, M: Storage, P: Kind> Application<A, M, P> {
+    const MOST_STORED: u64 = if M::LIMIT < 45 { M::LIMIT as u64 } else { 45 };
+
     /// What a member says and writes that has as many actors and bytes as it takes, and the largest numbers.
     fn last_outputs() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
         const LAST: u64 = u64::MAX - 1;
@@ -89,9 +91,9 @@ impl<A: Storage, M: Storage, P: Kind> Specimen for Application<A, M, P> {
     type Machine = Causal<A, M, P>;
 
     const NAME: &'static str = "a member of a causal group";
-    // a node that starts asks for everything, and is up again after 50 ms; a member keeps at most
-    // its store, which is all that there is in a run
-    const MESSAGES_PER_SECOND: u64 = 600;
+    // what `Causal` promises, with 20 intervals a second; a run makes no more than 45 messages
+    const MESSAGES_PER_SECOND: u64 = 20 * (1 + 2 * (Self::MOST_STORED + 1));
+    const ANSWERS_PER_MESSAGE: u64 = 1;
     const ACT_US: u64 = 200_000;
 
     fn new(node: usize) -> Self {
@@ -141,7 +143,7 @@ impl<A: Storage, M: Storage, P: Kind> Specimen for Application<A, M, P> {
         let (a, m, p) = (A::LIMIT, M::LIMIT, P::LIMIT);
         let product = |count: usize, each: usize| count.saturating_mul(each);
         let message = product(24, a).saturating_add(p).saturating_add(72);
-        let actor = product(24, a).saturating_add(56 + 72);
+        let actor = product(24, a).saturating_add(56 + 80);
         let formula = product(m, message).saturating_add(product(a, actor)).saturating_add(360);
         vec![
             ("messages that are kept", member.stored(), m),

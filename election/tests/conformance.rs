@@ -52,6 +52,7 @@ configured! {
 /// The messages of an election, and what they take.
 trait Elects: Node + Clone {
     const MEMORY: usize;
+    const MESSAGES_PER_ANSWER_TIMEOUT: u64;
     /// A message of this epoch of node 3 that makes node 1 send its longest message.
     fn lengthen(epoch: Epoch) -> Vec<u8>;
     fn refuse(message: &Self::Message<'_>) -> Vec<Vec<u8>>;
@@ -64,6 +65,7 @@ fn later(epoch: Epoch) -> Epoch {
 
 impl<const N: usize> Elects for Bully<Inline<N>> {
     const MEMORY: usize = 304 + 8 * N;
+    const MESSAGES_PER_ANSWER_TIMEOUT: u64 = 3;
 
     fn lengthen(epoch: Epoch) -> Vec<u8> {
         bytes(&bully::Message::Alive { epoch, round: u64::MAX }) // which it accepts
@@ -82,6 +84,7 @@ impl<const N: usize> Elects for Bully<Inline<N>> {
 
 impl<A: Probes, const N: usize> Elects for Ring<A, Inline<N>> {
     const MEMORY: usize = 248 + 64 * N;
+    const MESSAGES_PER_ANSWER_TIMEOUT: u64 = 5;
 
     /// The token of a better candidate, which it sends on.
     fn lengthen(token: Epoch) -> Vec<u8> {
@@ -162,7 +165,10 @@ where
     type Machine = E;
 
     const NAME: &'static str = C::NAME;
-    const MESSAGES_PER_SECOND: u64 = 150;
+    // what the machines promise
+    const MESSAGES_PER_SECOND: u64 =
+        E::MESSAGES_PER_ANSWER_TIMEOUT * 1_000_000 / Config::lan().answer_timeout_us;
+    const ANSWERS_PER_MESSAGE: u64 = 2;
     const ACT_US: u64 = 300_000;
 
     fn new(node: usize) -> Self {

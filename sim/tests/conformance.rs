@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use crate::common::pinger::{self, Pinger, bug};
-use crate::common::{MaxRegister, bug as register_bug};
+use crate::common::{MaxRegister, bug as register_bug, max_register as register};
 use quorate_core::{Instant, Rng};
 use quorate_sim::conformance::{Check, Specimen, check, check_all};
 
@@ -15,6 +15,7 @@ impl<const BUG: u8> Specimen for Pings<BUG> {
 
     const NAME: &'static str = "pinger";
     const MESSAGES_PER_SECOND: u64 = 150;
+    const ANSWERS_PER_MESSAGE: u64 = 1;
 
     fn new(node: usize) -> Self {
         Self(node)
@@ -99,6 +100,17 @@ fn finds_refusal_that_is_not_counted() {
 #[test]
 fn finds_accepted_message_that_is_counted() {
     assert_only::<{ bug::ACCEPTED_COUNTED }>(&[Check::Refusals], "it gave Ok(())");
+}
+
+#[test]
+fn finds_machine_that_refuses_nothing() {
+    assert_only::<{ bug::REFUSES_NOTHING }>(&[Check::Refusals], "and so refuses nothing");
+}
+
+#[test]
+fn finds_machine_that_accepts_nothing() {
+    let broken = [Check::Refusals];
+    assert_only::<{ bug::REFUSES_EVERYTHING }>(&broken, "it refused all of");
 }
 
 #[test]
@@ -212,6 +224,7 @@ impl Specimen for Register {
 
     const NAME: &'static str = "max register";
     const MESSAGES_PER_SECOND: u64 = 400;
+    const ANSWERS_PER_MESSAGE: u64 = 2;
 
     fn new(node: usize) -> Self {
         Self(node)
@@ -228,8 +241,125 @@ impl Specimen for Register {
     fn act(&mut self, machine: &mut Self::Machine, now: Instant, rng: &mut Rng) {
         machine.put(now.as_micros() / 1_000 + rng.below(90));
     }
+
+    /// It never has anything.
+    fn refusals(message: &register::Message<{ register_bug::NONE }>) -> Vec<Vec<u8>> {
+        match message {
+            register::Message::Offer(_) => vec![vec![1, 0]],
+            register::Message::Have(_) => Vec::new(),
+        }
+    }
+
+    fn memory(machine: &Self::Machine) -> Vec<(&'static str, usize, usize)> {
+        vec![("writes", machine.writes(), 60)]
+    }
+
+    fn longest_message(&self) -> Option<Vec<u8>> {
+        Some([&[0][..], &[0xff; 9], &[1]].concat())
+    }
+
+    fn longest_record(&self) -> Option<Vec<u8>> {
+        Some([&[0xff; 9][..], &[1]].concat())
+    }
 }
 
 quorate_sim::conformance_tests! {
     max_register: Register, seeds SEEDS;
+}
+
+/// What a specimen can leave out, so that a check has nothing to look at.
+mod omission {
+    pub(super) const MESSAGES: u8 = 0;
+    pub(super) const RECORDS: u8 = 1;
+    pub(super) const DEADLINE: u8 = 2;
+    pub(super) const MEMORY: u8 = 3;
+    pub(super) const MESSAGE_LEN: u8 = 4;
+    pub(super) const DURABLE: u8 = 5;
+    pub(super) const REFUSALS: u8 = 6;
+}
+
+/// A [`Pings`] without something.
+#[derive(Clone)]
+struct Without<const WHAT: u8>(Pings<{ bug::NONE }>);
+
+impl<const WHAT: u8> Specimen for Without<WHAT> {
+    type Machine = Pinger<{ bug::NONE }>;
+
+    const NAME: &'static str = "pinger without something";
+    const NODES: usize = if WHAT == omission::MESSAGES { 1 } else { 3 };
+    const MESSAGES_PER_SECOND: u64 = 150;
+    const ANSWERS_PER_MESSAGE: u64 = 1;
+
+    fn new(node: usize) -> Self {
+        Self(Pings::new(node))
+    }
+
+    fn boot(&self, _seed: u64) -> Self::Machine {
+        let pinger = Pinger::new(self.0.0, Self::NODES);
+        if WHAT == omission::DEADLINE { pinger.without_deadline() } else { pinger }
+    }
+
+    fn durable(machine: &Self::Machine) -> String {
+        if WHAT == omission::DURABLE { String::new() } else { Pings::durable(machine) }
+    }
+
+    fn act(&mut self, machine: &mut Self::Machine, now: Instant, rng: &mut Rng) {
+        if WHAT != omission::RECORDS {
+            self.0.act(machine, now, rng);
+        }
+    }
+
+    fn refusals(message: &pinger::Message<{ bug::NONE }>) -> Vec<Vec<u8>> {
+        if WHAT == omission::REFUSALS { Vec::new() } else { Pings::refusals(message) }
+    }
+
+    fn memory(machine: &Self::Machine) -> Vec<(&'static str, usize, usize)> {
+        if WHAT == omission::MEMORY { Vec::new() } else { Pings::memory(machine) }
+    }
+
+    fn max_message_len(machine: &Self::Machine) -> Option<usize> {
+        if WHAT == omission::MESSAGE_LEN { None } else { Pings::max_message_len(machine) }
+    }
+
+    fn longest_message(&self) -> Option<Vec<u8>> {
+        if WHAT == omission::MESSAGE_LEN { None } else { self.0.longest_message() }
+    }
+
+    fn longest_record(&self) -> Option<Vec<u8>> {
+        self.0.longest_record()
+    }
+}
+
+/// The check fails in these words, as it has nothing to look at.
+fn assert_vacuous<const WHAT: u8>(rule: Check, words: &str) {
+    let failure = check::<Without<WHAT>>(rule, SEEDS).unwrap_err();
+    assert!(failure.what.contains(words), "{failure}");
+}
+
+#[test]
+fn checks_fail_without_messages() {
+    for rule in [Check::Determinism, Check::SpuriousInputs] {
+        assert_vacuous::<{ omission::MESSAGES }>(rule, "it sent no message");
+    }
+    assert_vacuous::<{ omission::MESSAGES }>(Check::Encoding, "it made no message that decodes");
+    assert_vacuous::<{ omission::MESSAGES }>(Check::MessageRate, "no node sent it a message");
+}
+
+#[test]
+fn checks_fail_without_records() {
+    for rule in [Check::Determinism, Check::SpuriousInputs] {
+        assert_vacuous::<{ omission::RECORDS }>(rule, "it wrote no record");
+    }
+    assert_vacuous::<{ omission::RECORDS }>(Check::Encoding, "it made no record that decodes");
+    assert_vacuous::<{ omission::RECORDS }>(Check::Replay, "no replay was without a record");
+    assert_vacuous::<{ omission::RECORDS }>(Check::Checkpoints, "all checkpoints restore 0 0");
+}
+
+#[test]
+fn checks_fail_without_what_they_are_about() {
+    assert_vacuous::<{ omission::DEADLINE }>(Check::Deadlines, "it never had a deadline");
+    assert_vacuous::<{ omission::MEMORY }>(Check::Memory, "it uses nothing that has a documented");
+    assert_vacuous::<{ omission::MESSAGE_LEN }>(Check::Sizes, "max_message_len is None");
+    assert_vacuous::<{ omission::DURABLE }>(Check::Checkpoints, "all checkpoints restore");
+    assert_vacuous::<{ omission::REFUSALS }>(Check::MessageRate, "it answered nothing");
 }

@@ -18,6 +18,11 @@
 //! | [`Replay`](Check::Replay) | records are accepted without any unacknowledged suffix |
 //! | [`MessageRate`](Check::MessageRate) | no storm with a peer that refuses or forgets everything |
 //!
+//! A check fails, too, if there was nothing to look at: a machine that refused none of the messages
+//! that were tried, wrote no record or has no documented bound passes nothing. What a machine does
+//! not have its specimen says ([`RECORDS`](Specimen::RECORDS),
+//! [`KNOWN_SIZES`](Specimen::KNOWN_SIZES)).
+//!
 //! Not checked: what only the protocol knows, such as agreement, and that nothing leaves before its
 //! record is durable. That is what a [`Subject`](crate::Subject) is for.
 //!
@@ -125,6 +130,10 @@
 //!     fn max_message_len(&self) -> Option<usize> {
 //!         Some(10)
 //!     }
+//!
+//!     fn max_record_len(&self) -> Option<usize> {
+//!         Some(10)
+//!     }
 //! }
 //!
 //! /// The application of one node, which has nothing to remember.
@@ -158,8 +167,20 @@
 //!         machine.dirty = true;
 //!     }
 //!
+//!     fn refusals(_message: &Count) -> Vec<Vec<u8>> {
+//!         vec![Count { count: 0 }.to_vec()]
+//!     }
+//!
+//!     fn memory(machine: &Counter) -> Vec<(&'static str, usize, usize)> {
+//!         vec![("peers", machine.peers.len(), 2)]
+//!     }
+//!
 //!     fn longest_message(&self) -> Option<Vec<u8>> {
 //!         Some(Count { count: u64::MAX }.to_vec())
+//!     }
+//!
+//!     fn longest_record(&self) -> Option<Vec<u8>> {
+//!         self.longest_message()
 //!     }
 //! }
 //!

@@ -17,6 +17,9 @@ const MAX_STEPS: u64 = 1_000_000;
 /// A start takes so long, in µs; messages that arrive meanwhile are lost.
 const START_US: u64 = 50_000;
 
+/// And that of a node that restarts fast, whose disk takes no time.
+const FAST_START_US: u64 = 1_000;
+
 /// What is different from a plain run: three honest nodes, messages that are late, lost and
 /// duplicated, and disks that take their time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,7 +35,15 @@ pub(super) struct Plan {
     /// What the last node is.
     pub(super) last: Peer,
     /// The most messages from one node to another in a second; a run with more ends.
-    pub(super) max_rate: Option<u64>,
+    pub(super) max_rate: Option<Rate>,
+}
+
+/// How many messages a node sends to another within a second, at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rate {
+    pub(super) messages: u64,
+    /// And so many for each message that the last node sent in that second.
+    pub(super) answers: u64,
 }
 
 /// What a node is that the others must bear.
@@ -42,8 +53,10 @@ pub(super) enum Peer {
     Honest,
     /// Answers every message by refusals.
     Refuses,
-    /// Starts without records at every message.
+    /// Starts without records at every message, which takes its time.
     ForgetsEachMessage,
+    /// Starts without records at every message, and is up soon.
+    RestartsFast,
     /// Starts without records once a second.
     ForgetsEachSecond,
 }
@@ -54,6 +67,7 @@ impl fmt::Display for Peer {
             Self::Honest => "is honest",
             Self::Refuses => "refuses everything",
             Self::ForgetsEachMessage => "forgets everything with each message",
+            Self::RestartsFast => "restarts within a millisecond with each message",
             Self::ForgetsEachSecond => "forgets everything once a second",
         })
     }
@@ -90,21 +104,43 @@ pub(super) struct Line {
     pub(super) emitted: Emitted,
 }
 
+/// A run: its outputs, and how often it did what the checks are about.
+#[derive(Default)]
+pub(super) struct Run {
+    pub(super) lines: Vec<Line>,
+    pub(super) tally: Tally,
+}
+
+/// How often something happened that not every run must have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Tally {
+    /// Ticks of machines that had nothing to do, and returns of a ticket that was returned before.
+    pub(super) spurious_ticks: u64,
+    pub(super) old_tickets: u64,
+    /// Checkpoints that were written in place of a log.
+    pub(super) swaps: u64,
+    /// Messages of honest nodes to the last node, when that is not honest, and its messages to them.
+    pub(super) to_last: u64,
+    pub(super) of_last: u64,
+    /// Starts of the last node without records.
+    pub(super) erased: u64,
+}
+
 /// Looks at nodes before their inputs, and says what is wrong.
 pub(super) type Probe<'p, S> = dyn FnMut(&Moment<'_, S>) -> Result<(), String> + 'p;
 
-/// Runs the nodes for [`RUN_US`](Specimen::RUN_US), and gives all of their outputs. Without a probe
+/// Runs the nodes for [`RUN_US`](Specimen::RUN_US). Without a probe
 /// the machines are ticked only when it is needed.
 pub(super) fn run<S: Specimen>(
     plan: Plan,
     probe: Option<&mut Probe<'_, S>>,
-) -> Result<Vec<Line>, String> {
+) -> Result<Run, String> {
     let mut net = Net::new(plan);
     let result = net.run(probe);
     result.map_err(|what| {
         format!("step {}, at {} µs, node {}: {what}", net.steps, net.now, net.node + 1)
     })?;
-    Ok(net.lines)
+    Ok(net.done)
 }
 
 struct Net<S: Specimen> {
@@ -120,9 +156,10 @@ struct Net<S: Specimen> {
     rng: Rng,
     /// For what is not part of the run that it is compared with.
     spurious: Rng,
-    lines: Vec<Line>,
-    /// Messages in this second, by sender and receiver.
+    done: Run,
+    /// Messages in this second, by sender and receiver, and those that the last node sent.
     sent: BTreeMap<(usize, NodeId), u64>,
+    received: u64,
     second: u64,
 }
 
@@ -141,8 +178,9 @@ impl<S: Specimen> Net<S> {
             steps: 0,
             rng,
             spurious,
-            lines: Vec::new(),
+            done: Run::default(),
             sent: BTreeMap::new(),
+            received: 0,
             second: 0,
         }
     }
@@ -229,6 +267,7 @@ impl<S: Specimen> Net<S> {
     fn apply(&mut self, node: usize, input: Input) -> Result<(), String> {
         let now = self.instant();
         let host = self.hosts.get_mut(node).ok_or("there is no such node")?;
+        let tally = &mut self.done.tally;
         match input {
             Input::Message(from, bytes) => return self.deliver(node, from, &bytes),
             Input::Written(ticket, records, life) => {
@@ -244,6 +283,8 @@ impl<S: Specimen> Net<S> {
             }
             Input::Deadline => host.wake(now),
             Input::Spurious => {
+                tally.spurious_ticks += 1;
+                tally.old_tickets += u64::from(host.returned > Ticket::default());
                 host.machine.tick(now);
                 host.machine.persisted(host.returned);
                 host.machine.persisted(Ticket::default());
@@ -254,7 +295,10 @@ impl<S: Specimen> Net<S> {
                 host.restart(records)?;
                 host.wake(now);
             }
-            Input::Swap => host.swap_log(),
+            Input::Swap => {
+                tally.swaps += 1;
+                host.swap_log();
+            }
             Input::Start(from, bytes) => {
                 // it takes the message that it was started by
                 host.wake(now);
@@ -262,6 +306,7 @@ impl<S: Specimen> Net<S> {
                 return self.receive(node, from, &bytes);
             }
             Input::Erase => {
+                tally.erased += 1;
                 host.erase(node);
                 host.wake(now);
             }
@@ -272,6 +317,13 @@ impl<S: Specimen> Net<S> {
     fn deliver(&mut self, node: usize, from: NodeId, bytes: &[u8]) -> Result<(), String> {
         let (now, last) = (self.instant(), self.plan.last);
         let honest = self.is_honest(node);
+        if self.is_honest(from.get() as usize - 1) {
+            self.done.tally.to_last += u64::from(!honest);
+        } else {
+            self.done.tally.of_last += 1;
+            self.begin_second();
+            self.received += 1;
+        }
         if !honest && last == Peer::Refuses {
             let message = <S::Machine as Machine>::Message::from_slice(bytes);
             for refusal in message.iter().flat_map(S::refusals) {
@@ -279,16 +331,19 @@ impl<S: Specimen> Net<S> {
             }
             return Ok(());
         }
+        let start_us = match last {
+            Peer::ForgetsEachMessage if !honest => START_US,
+            Peer::RestartsFast if !honest => FAST_START_US,
+            _ => return self.receive(node, from, bytes),
+        };
         let host = self.host(node)?;
-        if !honest && last == Peer::ForgetsEachMessage {
-            if host.starts_until <= now.as_micros() {
-                host.erase(node);
-                host.starts_until = now.as_micros() + START_US;
-                self.schedule(self.now + START_US, node, Input::Start(from, bytes.to_vec()));
-            }
-            return Ok(());
+        if host.starts_until <= now.as_micros() {
+            host.erase(node);
+            host.starts_until = now.as_micros() + start_us;
+            self.done.tally.erased += 1;
+            self.schedule(self.now + start_us, node, Input::Start(from, bytes.to_vec()));
         }
-        self.receive(node, from, bytes)
+        Ok(())
     }
 
     /// A driver drops what does not decode, and does not look at what is refused.
@@ -317,10 +372,12 @@ impl<S: Specimen> Net<S> {
                     }
                     Emitted::Event(_) => {}
                 }
-                self.lines.push(Line { at: self.now, node, emitted: output });
+                self.done.lines.push(Line { at: self.now, node, emitted: output });
             }
             if wrote {
-                let takes = self.rng.range(50, 3_000);
+                // a disk that takes its time would bound how often a node restarts
+                let fast = self.plan.last == Peer::RestartsFast && !self.is_honest(node);
+                let takes = if fast { 1 } else { self.rng.range(50, 3_000) };
                 let now = self.now;
                 let host = self.host(node)?;
                 host.disk_busy = host.disk_busy.max(now) + takes;
@@ -337,20 +394,29 @@ impl<S: Specimen> Net<S> {
 
     /// Counts a message of an honest node.
     fn count(&mut self, node: usize, to: NodeId) -> Result<(), String> {
-        let Some(most) = self.plan.max_rate.filter(|_| self.is_honest(node)) else { return Ok(()) };
-        let second = self.now / 1_000_000;
-        if second != self.second {
-            self.sent.clear();
-            self.second = second;
-        }
+        let Some(rate) = self.plan.max_rate.filter(|_| self.is_honest(node)) else { return Ok(()) };
+        self.begin_second();
         let count = self.sent.entry((node, to)).or_default();
         *count += 1;
+        let most = rate.messages + rate.answers * self.received;
         if *count > most {
             return Err(format!(
-                "more than {most} messages to node {to} in second {second} of the run"
+                "more than {most} messages to node {to} in second {} of the run, in which the last \
+                 node sent {}",
+                self.second, self.received
             ));
         }
         Ok(())
+    }
+
+    /// Counts anew when another second has begun.
+    fn begin_second(&mut self) {
+        let second = self.now / 1_000_000;
+        if second != self.second {
+            self.sent.clear();
+            self.received = 0;
+            self.second = second;
+        }
     }
 
     fn send(&mut self, node: usize, to: NodeId, bytes: Vec<u8>) {

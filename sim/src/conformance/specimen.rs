@@ -21,9 +21,21 @@ pub trait Specimen: Sized + Clone {
     /// How often [`act`](Self::act) is called at each node, in µs, on average.
     const ACT_US: u64 = 50_000;
 
-    /// The most messages that a node sends to one other node within a second, whatever that one
-    /// does: what the documentation of the machine promises.
+    /// The most messages that a node sends to one other node within a second, whatever its peers
+    /// do: what the documentation of the machine promises.
     const MESSAGES_PER_SECOND: u64;
+
+    /// And so many for each message of a peer that restarts all the time and is up within a
+    /// millisecond, where answers are bounded by its rate only: 0 where they are bounded by time. A
+    /// peer that takes 50 ms, or refuses everything, must not cause any more.
+    const ANSWERS_PER_MESSAGE: u64 = 0;
+
+    /// Whether the machine writes records. The checks that are about them fail where there are none.
+    const RECORDS: bool = true;
+
+    /// Whether the machine knows how long its messages and records get. Where it does, the check of
+    /// the sizes fails without the longest of each.
+    const KNOWN_SIZES: bool = true;
 
     /// The application of a node, from 0, at its first start. The node's id is its number plus 1.
     fn new(node: usize) -> Self;
@@ -39,7 +51,7 @@ pub trait Specimen: Sized + Clone {
 
     /// What a restart must not lose, as text: from the status and the accessors of a machine, and
     /// not from its checkpoint. It is compared between a machine that was restored from its
-    /// checkpoint and one that was restored from all of its records.
+    /// checkpoint and one that was restored from all of its records, and must change in a run.
     fn durable(machine: &Self::Machine) -> String;
 
     /// The machine emitted an event.
@@ -57,27 +69,38 @@ pub trait Specimen: Sized + Clone {
     /// A client or an operator does something, now and then; the machine was ticked at `now`.
     fn act(&mut self, machine: &mut Self::Machine, now: Instant, rng: &mut Rng);
 
-    /// The messages by which a node that refuses everything answers this one, encoded.
+    /// The messages by which a node that refuses everything answers this one, encoded. The check of
+    /// the message rate fails if there are none in a run.
     fn refusals(message: &<Self::Machine as Machine>::Message<'_>) -> Vec<Vec<u8>> {
         let _ = message;
         Vec::new()
     }
 
-    /// What is bounded, how much of it there is, and the documented bound.
+    /// What is bounded, how much of it there is, and the documented bound. The check of the memory
+    /// fails if there is none.
     fn memory(machine: &Self::Machine) -> Vec<(&'static str, usize, usize)> {
         let _ = machine;
         Vec::new()
     }
 
-    /// The longest message, encoded, as
-    /// [`max_message_len`](quorate_core::Machine::max_message_len) says: the numbers in it are the
-    /// largest that there are. `None` where its length is not known.
+    /// How long messages get: what the machine says, or a formula that only the application can
+    /// complete.
+    fn max_message_len(machine: &Self::Machine) -> Option<usize> {
+        machine.max_message_len()
+    }
+
+    /// How long records get.
+    fn max_record_len(machine: &Self::Machine) -> Option<usize> {
+        machine.max_record_len()
+    }
+
+    /// The longest message, encoded, as long as [`max_message_len`](Self::max_message_len) says: the
+    /// numbers in it are the largest that there are. `None` where its length is not known.
     fn longest_message(&self) -> Option<Vec<u8>> {
         None
     }
 
-    /// The longest record, encoded, as [`max_record_len`](quorate_core::Machine::max_record_len)
-    /// says.
+    /// The longest record, encoded, as long as [`max_record_len`](Self::max_record_len) says.
     fn longest_record(&self) -> Option<Vec<u8>> {
         None
     }

@@ -116,6 +116,11 @@ impl<const BUG: u8> MaxRegister<BUG> {
         self.value
     }
 
+    /// Tickets that are out.
+    pub fn writes(&self) -> usize {
+        self.writes.len()
+    }
+
     fn send_offers(&mut self) {
         let mut wait = REPEAT_US;
         if BUG == bug::NONDETERMINISTIC {
@@ -251,6 +256,14 @@ impl<const BUG: u8> Machine for MaxRegister<BUG> {
     fn deadline(&self) -> Option<Instant> {
         let waits = self.peers.iter().any(|p| p.has < self.value);
         waits.then_some(self.repeat_at)
+    }
+
+    fn max_message_len(&self) -> Option<usize> {
+        Some(11)
+    }
+
+    fn max_record_len(&self) -> Option<usize> {
+        Some(10)
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Value> {

@@ -2,7 +2,7 @@
 //! one.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
-mod max_register;
+pub mod max_register;
 pub mod pinger;
 mod subject;
 

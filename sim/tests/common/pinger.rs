@@ -31,6 +31,8 @@ pub mod bug {
     pub const LONG_MESSAGE: u8 = 21;
     pub const LOOSE_SIZE: u8 = 22;
     pub const STORM: u8 = 23;
+    pub const REFUSES_NOTHING: u8 = 24;
+    pub const REFUSES_EVERYTHING: u8 = 25;
 }
 
 const PING_US: u64 = 50_000;
@@ -123,6 +125,12 @@ impl<const BUG: u8> Pinger<BUG> {
         100 + self.garbage.len()
     }
 
+    /// One that does nothing by itself, and has no deadline.
+    pub fn without_deadline(mut self) -> Self {
+        self.ping_at = Instant::from_micros(u64::MAX);
+        self
+    }
+
     fn refuse(&mut self, from: NodeId, message: Message<BUG>) -> Rejected {
         match BUG {
             bug::REFUSAL_MOVES_DEADLINE => self.ping_at = self.ping_at.after(1),
@@ -163,7 +171,8 @@ impl<const BUG: u8> Machine for Pinger<BUG> {
         from: NodeId,
         message: Message<BUG>,
     ) -> Result<(), Rejected> {
-        if !self.others.contains(&from) {
+        let unknown = !self.others.contains(&from);
+        if (unknown && BUG != bug::REFUSES_NOTHING) || BUG == bug::REFUSES_EVERYTHING {
             return Err(self.refuse(from, message));
         }
         if BUG == bug::ACCEPTED_COUNTED {
@@ -237,7 +246,7 @@ impl<const BUG: u8> Machine for Pinger<BUG> {
         if BUG == bug::DEADLINE_STAYS {
             return Some(Instant::ZERO);
         }
-        Some(self.ping_at)
+        (self.ping_at.as_micros() < u64::MAX).then_some(self.ping_at)
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Totals> {

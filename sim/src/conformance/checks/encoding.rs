@@ -11,17 +11,19 @@ const RANDOM: usize = 2_000;
 
 pub(in crate::conformance) fn encoding<S: Specimen>(seed: u64) -> Result<(), String> {
     let taking = Taking { read_back: true, ..Taking::default() };
-    let lines = run::<S>(Plan { seed, taking, ..Plan::default() }, None)?;
+    let lines = run::<S>(Plan { seed, taking, ..Plan::default() }, None)?.lines;
     let mut rng = Rng::new(seed);
+    let (mut messages, mut records) = (Decoded::default(), Decoded::default());
     for line in &lines {
-        let (kind, bytes) = match &line.emitted {
-            Emitted::Send(_, bytes) => (Kind::Message, bytes),
-            Emitted::Persist(_, bytes) => (Kind::Record, bytes),
+        let (kind, bytes, decoded) = match &line.emitted {
+            Emitted::Send(_, bytes) => (Kind::Message, bytes, &mut messages),
+            Emitted::Persist(_, bytes) => (Kind::Record, bytes, &mut records),
             Emitted::Event(_) => continue,
         };
-        kind.check::<S>(bytes)?;
+        decoded.whole += u64::from(kind.check::<S>(bytes)?);
         for _ in 0..DAMAGED {
-            kind.check::<S>(&damage(bytes, &mut rng))?;
+            let damaged = damage(bytes, &mut rng);
+            decoded.damaged += u64::from(kind.check::<S>(&damaged)? && damaged != *bytes);
         }
     }
     for _ in 0..RANDOM {
@@ -29,7 +31,25 @@ pub(in crate::conformance) fn encoding<S: Specimen>(seed: u64) -> Result<(), Str
         Kind::Message.check::<S>(&bytes)?;
         Kind::Record.check::<S>(&bytes)?;
     }
-    Ok(())
+    messages.demand("message")?;
+    if S::RECORDS { records.demand("record") } else { Ok(()) }
+}
+
+/// How many messages or records decoded: as they were made, and with faults.
+#[derive(Default)]
+struct Decoded {
+    whole: u64,
+    damaged: u64,
+}
+
+impl Decoded {
+    fn demand(&self, kind: &str) -> Result<(), String> {
+        match *self {
+            Self { whole: 0, .. } => Err(format!("it made no {kind} that decodes")),
+            Self { damaged: 0, .. } => Err(format!("no {kind} with a fault decodes")),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -39,7 +59,8 @@ enum Kind {
 }
 
 impl Kind {
-    fn check<S: Specimen>(self, bytes: &[u8]) -> Result<(), String> {
+    /// Whether the bytes decode.
+    fn check<S: Specimen>(self, bytes: &[u8]) -> Result<bool, String> {
         match self {
             Self::Message => same("message", bytes, <S::Machine as Machine>::Message::from_slice),
             Self::Record => same("record", bytes, <S::Machine as Machine>::Record::from_slice),
@@ -52,11 +73,11 @@ fn same<'a, T: Wire<'a> + core::fmt::Debug, E>(
     kind: &str,
     bytes: &'a [u8],
     decode: impl FnOnce(&'a [u8]) -> Result<T, E>,
-) -> Result<(), String> {
-    let Ok(value) = decode(bytes) else { return Ok(()) };
+) -> Result<bool, String> {
+    let Ok(value) = decode(bytes) else { return Ok(false) };
     let encoded = value.to_vec();
     if encoded == bytes {
-        return Ok(());
+        return Ok(true);
     }
     Err(format!("{bytes:02x?} decodes as the {kind} {value:?}, which encodes as {encoded:02x?}"))
 }

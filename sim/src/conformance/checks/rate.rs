@@ -1,10 +1,28 @@
-use crate::conformance::net::{Peer, Plan, run};
+use crate::conformance::net::{Peer, Plan, Rate, run};
 use crate::conformance::specimen::Specimen;
 
 pub(in crate::conformance) fn message_rate<S: Specimen>(seed: u64) -> Result<(), String> {
-    let max_rate = Some(S::MESSAGES_PER_SECOND);
-    for last in [Peer::Refuses, Peer::ForgetsEachMessage, Peer::ForgetsEachSecond] {
-        run::<S>(Plan { seed, last, max_rate, ..Plan::default() }, None)
+    let messages = S::MESSAGES_PER_SECOND;
+    let bounded = Rate { messages, answers: 0 };
+    let answered = Rate { messages, answers: S::ANSWERS_PER_MESSAGE };
+    for (last, rate) in [
+        (Peer::Refuses, bounded),
+        (Peer::ForgetsEachMessage, bounded),
+        (Peer::ForgetsEachSecond, bounded),
+        (Peer::RestartsFast, answered),
+    ] {
+        let plan = Plan { seed, last, max_rate: Some(rate), ..Plan::default() };
+        run::<S>(plan, None)
+            .and_then(|run| {
+                let tally = run.tally;
+                match () {
+                    () if tally.to_last == 0 => Err("no node sent it a message"),
+                    () if tally.of_last == 0 => Err("it answered nothing"),
+                    () if tally.erased == 0 && last != Peer::Refuses => Err("it forgot nothing"),
+                    () => Ok(()),
+                }
+                .map_err(str::to_owned)
+            })
             .map_err(|error| format!("with a peer that {last}: {error}"))?;
     }
     Ok(())

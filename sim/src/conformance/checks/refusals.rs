@@ -18,6 +18,7 @@ const STRANGER: NodeId = NodeId::new(99);
 pub(in crate::conformance) fn refusals<S: Specimen>(seed: u64) -> Result<(), String> {
     let mut rng = Rng::new(!seed);
     let mut earlier: Vec<Vec<u8>> = Vec::new();
+    let mut tried = Tried::default();
     let mut probe = |moment: &Moment<'_, S>| {
         if let Input::Message(_, bytes) = moment.input {
             let room = REMEMBERED.min(earlier.len() + 1) as u64;
@@ -27,15 +28,36 @@ pub(in crate::conformance) fn refusals<S: Specimen>(seed: u64) -> Result<(), Str
                 None => earlier.push(bytes.clone()),
             }
         }
-        if rng.chance(1, SAMPLED) { try_messages(moment, &earlier, &mut rng) } else { Ok(()) }
+        if rng.chance(1, SAMPLED) {
+            try_messages(moment, &earlier, &mut rng, &mut tried)
+        } else {
+            Ok(())
+        }
     };
-    run::<S>(Plan { seed, ..Plan::default() }, Some(&mut probe)).map(drop)
+    run::<S>(Plan { seed, ..Plan::default() }, Some(&mut probe))?;
+    match tried {
+        Tried { accepted, refused: 0 } => Err(format!(
+            "it accepted all of {accepted} messages that were tried, and so refuses nothing"
+        )),
+        Tried { accepted: 0, refused } => {
+            Err(format!("it refused all of {refused} messages that were tried"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How many messages were tried.
+#[derive(Default)]
+struct Tried {
+    accepted: u64,
+    refused: u64,
 }
 
 fn try_messages<S: Specimen>(
     moment: &Moment<'_, S>,
     earlier: &[Vec<u8>],
     rng: &mut Rng,
+    tried: &mut Tried,
 ) -> Result<(), String> {
     let host = moment.host;
     let before = Observed::<S>::of(&host.machine, moment.now, host.issued)?;
@@ -47,11 +69,14 @@ fn try_messages<S: Specimen>(
         let result = machine.receive(moment.now, from, message);
         let name = || format!("message {bytes:02x?} from node {from}");
         if let Err(reason) = result {
+            tried.refused += 1;
             let _ = expected.count(reason);
             let after = Observed::<S>::of(&machine, moment.now, host.issued)?;
             if let Some(difference) = before.difference(&after) {
                 return Err(format!("it refused the {} ({reason}), and {difference}", name()));
             }
+        } else {
+            tried.accepted += 1;
         }
         let counted = machine.rejections();
         if counted != expected {

@@ -1,8 +1,8 @@
 use quorate_core::{Instant, Machine, Rng};
 
-use crate::conformance::emitted::{Taking, collect};
+use crate::conformance::emitted::{Emitted, Taking, collect};
 use crate::conformance::host::checkpoint;
-use crate::conformance::net::{Line, Moment, Plan, run};
+use crate::conformance::net::{Line, Moment, Plan, Tally, run};
 use crate::conformance::specimen::Specimen;
 
 /// How long after a tick a machine without a deadline is ticked again.
@@ -10,17 +10,38 @@ const LONG_US: u64 = 3_600_000_000;
 
 pub(in crate::conformance) fn determinism<S: Specimen>(seed: u64) -> Result<(), String> {
     let plan = Plan { seed, ..Plan::default() };
-    let first = run::<S>(plan, None)?;
-    compare(&first, &run::<S>(plan, None)?, "the same inputs again")?;
+    let first = run::<S>(plan, None)?.lines;
+    demand_outputs::<S>(&first)?;
+    compare(&first, &run::<S>(plan, None)?.lines, "the same inputs again")?;
     let taking = Taking { drain: true, ..Taking::default() };
-    compare(&first, &run::<S>(Plan { taking, ..plan }, None)?, "drain in place of poll")
+    compare(&first, &run::<S>(Plan { taking, ..plan }, None)?.lines, "drain in place of poll")
 }
 
 pub(in crate::conformance) fn spurious_inputs<S: Specimen>(seed: u64) -> Result<(), String> {
     let plan = Plan { seed, ..Plan::default() };
-    let first = run::<S>(plan, None)?;
+    let first = run::<S>(plan, None)?.lines;
+    demand_outputs::<S>(&first)?;
     let more = run::<S>(Plan { spurious: true, ..plan }, None)?;
-    compare(&first, &more, "spurious ticks and old tickets")
+    compare(&first, &more.lines, "spurious ticks and old tickets")?;
+    match more.tally {
+        Tally { spurious_ticks: 0, .. } => Err("it was ticked only when that was due".to_owned()),
+        Tally { old_tickets: 0, .. } if S::RECORDS => {
+            Err("no ticket was returned twice".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Without outputs there is nothing to compare.
+fn demand_outputs<S: Specimen>(lines: &[Line]) -> Result<(), String> {
+    let any = |wanted: fn(&Emitted) -> bool| lines.iter().any(|line| wanted(&line.emitted));
+    if !any(|emitted| matches!(emitted, Emitted::Send(..))) {
+        return Err("it sent no message".to_owned());
+    }
+    if S::RECORDS && !any(|emitted| matches!(emitted, Emitted::Persist(..))) {
+        return Err("it wrote no record".to_owned());
+    }
+    Ok(())
 }
 
 /// The runs have the same outputs.
@@ -44,8 +65,16 @@ fn name(line: Option<&Line>) -> String {
 
 pub(in crate::conformance) fn deadlines<S: Specimen>(seed: u64) -> Result<(), String> {
     let mut rng = Rng::new(!seed);
-    let mut probe = |moment: &Moment<'_, S>| tick_early(moment, &mut rng);
-    run::<S>(Plan { seed, ..Plan::default() }, Some(&mut probe)).map(drop)
+    let mut waited = 0_u64;
+    let mut probe = |moment: &Moment<'_, S>| {
+        waited += u64::from(moment.host.machine.deadline().is_some());
+        tick_early(moment, &mut rng)
+    };
+    run::<S>(Plan { seed, ..Plan::default() }, Some(&mut probe))?;
+    if waited == 0 {
+        return Err("it never had a deadline".to_owned());
+    }
+    Ok(())
 }
 
 fn tick_early<S: Specimen>(moment: &Moment<'_, S>, rng: &mut Rng) -> Result<(), String> {
