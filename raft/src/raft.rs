@@ -47,6 +47,10 @@ pub(crate) const SPARE_BLANKS: usize = 4;
 ///   restarted node is a follower.
 /// * Send while the disk writes: a leader's own disk is one vote among others for the commit (10.2.1).
 /// * Answer [`Event::SnapshotWanted`]; take snapshots with [`snapshot_taken`](Self::snapshot_taken), or the log fills up.
+///
+/// A node sends another at most 8 messages in each [`Config::heartbeat_us`](crate::Config::heartbeat_us), even if that one
+/// refuses everything, or forgets everything with each message; and one for each command, read or snapshot chunk of the
+/// application on either node.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 // The order matters on a Cortex-M: fields near the front take shorter instructions, and the log is long.
 #[repr(C)]

@@ -49,6 +49,11 @@ use store::{Origin, StoredMessage, has_room};
 /// gone for ever, or stopped, ends in [`Busy`](BroadcastError::Busy). Time in which there is
 /// nothing to acknowledge does not count.
 ///
+/// In each `interval_us` a member sends another at most one question, and twice what it stores and
+/// [`Message::Behind`], even if that one refuses everything, or forgets everything with each message;
+/// and one status for each message that it gets, so that a peer which restarts all the time causes no
+/// more messages than it sends.
+///
 /// What the driver and the application owe, beside the contract of [`Machine`]:
 ///
 /// * After a restart, [`resume`](Self::resume) with the vector of the deliveries that the application's state still covers, before

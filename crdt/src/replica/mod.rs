@@ -110,6 +110,11 @@ impl Config {
 /// they differ. Deltas of others are passed on, so members need not all hear each other. Only what is durable is sent and
 /// acknowledged.
 ///
+/// In each `gossip_us` a replica sends a peer at most one digest, two states, and what is kept of deltas
+/// once, in messages of `max_delta_bytes`, even if that one refuses everything; each update once, its own
+/// or another's; and one acknowledgement for each message that it gets. A peer that forgets everything
+/// with each message causes one message for each of its own.
+///
 /// # A replica that forgets
 ///
 /// A replica whose records are lost must come back as the next incarnation of its node: under its old

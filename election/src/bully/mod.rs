@@ -120,6 +120,11 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// leader, and nobody has won yet, those that miss it ask; whoever hears its leader answers a higher node by STALE, which supports no
 /// claim.
 ///
+/// A node sends another at most 3 messages in each [`Config::answer_timeout_us`], even if a peer refuses everything, or loses its disk
+/// with each message and is up again after that timeout. A peer that restarts faster asks with each start: for each message of such a
+/// peer a node sends each other one up to 2 more. Answers wait for nothing, as whoever is not answered in time counts as dead, so
+/// the peer's own rate is the bound.
+///
 /// # Upgrades
 ///
 /// Nodes of before this rule answer no higher node that asks whether they miss the leader. With

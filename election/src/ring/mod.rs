@@ -80,6 +80,9 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// nobody that is alive remembers cannot be noticed, as with [`Bully`](crate::Bully). Until it knows a leader it believes epochs however
 /// late they are, and lies about them.
 ///
+/// A node sends another at most 5 messages in each [`Config::answer_timeout_us`], even if a peer refuses everything, or loses its disk
+/// with each message and is up again after that timeout; and up to 2 more for each message of a peer that restarts faster.
+///
 /// RAM with `Inline<MEMBERS>`: 248 bytes and 64 a member. `MEMBERS` is also how many messages may be under way through one node; where there
 /// is no room the node does not acknowledge. [`HirschbergSinclair`] has up to four for each member.
 #[derive(Clone, PartialEq, Eq, Debug)]
