@@ -165,7 +165,6 @@ impl<S: Storage> Raft<S> {
         if taken == 0 {
             self.full_owed = true;
             self.work.events();
-            self.rejections.count(Rejected::Full);
         }
         taken
     }

@@ -222,6 +222,8 @@ fn append_to_a_full_log_is_not_answered() {
     assert_eq!(deliver(8, 1), (vec![], true));
     // a heartbeat is answered
     assert_eq!(deliver(8, 0), (vec![8], false));
+    // a message whose entries do not fit is not refused: its term, its round and what it commits count
+    assert_eq!(raft.rejections(), quorate_core::Rejections::default());
 }
 
 #[test]

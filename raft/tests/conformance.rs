@@ -230,11 +230,11 @@ impl<S: Kind> Specimen for Application<S> {
 }
 
 conformance_tests! {
-    fixed: Application<Fixed<3, BYTES, 64, 64>>, seeds 0..6;
-    inline: Application<Inline<3, BYTES, 64, 64>>, seeds 0..6;
+    fixed: Application<Fixed<3, BYTES, 64, 64>>, seeds 0..16;
+    inline: Application<Inline<3, BYTES, 64, 64>>, seeds 0..16;
 }
 
 #[cfg(feature = "alloc")]
 conformance_tests! {
-    heap: Application<Heap>, seeds 0..6;
+    heap: Application<Heap>, seeds 0..16;
 }
