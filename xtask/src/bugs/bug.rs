@@ -30,17 +30,21 @@ fn folder(krate: &str) -> PathBuf {
 }
 
 impl Bug {
-    /// All of them, or those whose names contain `filter`, in order of their names.
+    /// All of them, or those of which a word of `filter` is the crate or part of the name, in order of their names.
     pub(crate) fn load(filter: &str) -> Outcome<Vec<Self>> {
         let mut bugs = Vec::new();
         for krate in crates() {
             bugs.extend(Self::load_of(krate)?);
         }
-        bugs.retain(|bug| bug.name.contains(filter));
+        let is_chosen = |bug: &Self| {
+            let mut words = filter.split_whitespace();
+            words.any(|word| bug.krate == word || bug.name.contains(word))
+        };
+        bugs.retain(|bug| filter.is_empty() || is_chosen(bug));
         bugs.sort_by(|a, b| a.name.cmp(&b.name));
         if bugs.is_empty() {
             return Err(Failure::usage(format!(
-                "no planted bug has `{filter}` in its name; they are in the folders `bugs` of the crates"
+                "no planted bug, and no crate, has a name with `{filter}`; bugs are in the folders `bugs` of the crates"
             )));
         }
         Ok(bugs)

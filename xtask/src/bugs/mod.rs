@@ -33,7 +33,8 @@ that the rule is not tested. First of all the simulator runs without any bug, an
 nothing.
 
     cargo xtask bugs                 all of them
-    cargo xtask bugs vote            those with `vote` in their name
+    cargo xtask bugs vote lease      those with `vote` or `lease` in their name
+    cargo xtask bugs election        those of a crate
     cargo xtask bugs --seeds 500     another budget of seeds for each (12000 unless told)
     cargo xtask bugs --list          names and the rules they break, without running anything
     cargo xtask bugs --sample        as many of each crate as 120 seconds allow, in an order that
@@ -96,7 +97,7 @@ fn run(args: &[String]) -> Outcome {
                     "bugs does not know {flag}; see `bugs --help`"
                 )));
             }
-            name => name.clone_into(&mut filter),
+            word => filter = format!("{filter} {word}").trim_start().to_owned(),
         }
     }
     if order.is_some() && budget.is_none() {
