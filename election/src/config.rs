@@ -21,8 +21,8 @@ pub struct Config {
     /// How long to wait for an answer, in µs: longer than a message and its answer take, or live nodes count as dead. A ring
     /// waits as long for the acknowledgement of a hop. Default 50 ms.
     pub answer_timeout_us: u64,
-    /// How long to wait for the outcome of an election that others carry on, in µs; at least `answer_timeout_us`.
-    /// Default 250 ms.
+    /// How long to wait for the outcome of an election that others carry on, in µs; at least `answer_timeout_us`. A
+    /// [`Ring`](crate::Ring) waits longer if it has many members. Default 250 ms.
     pub outcome_timeout_us: u64,
     /// How often a leader is heard, in µs. Default 100 ms.
     pub heartbeat_us: u64,

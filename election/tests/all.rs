@@ -13,5 +13,6 @@ mod leader_stickiness;
 mod rejected_messages;
 mod ring_message_counts;
 mod ring_rules;
+mod ring_settling;
 mod state_hash;
 mod wire;

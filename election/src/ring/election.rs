@@ -215,7 +215,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         self.clear_role();
         // an election takes its time, so that a leader it makes may ask at once
         self.asked = false;
-        self.set_role(Role::Waiting, self.config.outcome_timeout_us);
+        self.set_role(Role::Waiting, self.outcome_timeout_us());
         let Some(token) = self.leadership.epoch.max(self.token).next_for(me) else {
             return; // out of epochs: nothing can be done, but time must go on
         };
@@ -287,7 +287,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// An election passes here: its outcome is to come.
     fn await_outcome(&mut self) {
         if self.role == Role::Follower {
-            self.set_role(Role::Waiting, self.config.outcome_timeout_us);
+            self.set_role(Role::Waiting, self.outcome_timeout_us());
         }
     }
 

@@ -67,8 +67,9 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// As [`Bully`](crate::Bully) in classic mode, and nothing in other modes, which it refuses (the crate's page tells what they would
 /// cost): at most one leader an epoch, always;
 /// once faults stop, one leader, the highest live node (or any, with [`Takeover::Keep`](crate::Takeover::Keep)), known to all.
-/// The leader's epoch is above every epoch that a node on its token's way knew. `outcome_timeout_us` has to be longer than two
-/// rounds; what comes of it is in [`settle_us`](Self::settle_us).
+/// The leader's epoch is above every epoch that a node on its token's way knew. An attempt takes `2n` hops of half an
+/// `answer_timeout_us` each at most, and with [`HirschbergSinclair`] as many more as its probes make: up to `6n` in all. A ring of many
+/// waits for its outcome as long as that takes, if `outcome_timeout_us` is less. [`settle_us`](Self::settle_us) tells what comes of it.
 ///
 /// With [`Takeover::Keep`](crate::Takeover::Keep), a leader that a majority hears stays: who hears it takes no part in the attempts of
 /// others, and sends their tokens to it; the leader takes them off the ring, and goes on in a later epoch, in which those that missed
@@ -229,12 +230,32 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// its acknowledgement take no longer than `answer_timeout_us`.
     #[must_use]
     pub fn settle_us(&self) -> u64 {
-        // each hop of two rounds may lead past the dead
+        // each hop may lead past the dead
         let hop = self.config.answer_timeout_us.saturating_mul(self.config.attempts.into());
-        let rounds = hop.saturating_mul(self.members.len() as u64).saturating_mul(2);
-        let attempt = self.config.leader_timeout_us.saturating_add(self.config.outcome_timeout_us);
+        let hops = hop.saturating_mul(self.hops());
+        let attempt = self.config.leader_timeout_us.saturating_add(self.outcome_timeout_us());
         let heartbeats = self.config.heartbeat_us.saturating_mul(3);
-        attempt.saturating_add(rounds).saturating_mul(2).saturating_add(heartbeats)
+        attempt.saturating_add(hops).saturating_mul(2).saturating_add(heartbeats)
+    }
+
+    /// How long to wait for the outcome of an attempt: as the configuration says, but not less than its messages take.
+    fn outcome_timeout_us(&self) -> u64 {
+        // a hop takes half an answer's time at most
+        let takes = self.config.answer_timeout_us.saturating_mul(self.hops()).div_ceil(2);
+        self.config.outcome_timeout_us.max(takes)
+    }
+
+    /// How many hops follow on each other in an attempt that ends in a leader whom all know.
+    fn hops(&self) -> u64 {
+        let members = self.members.len() as u64;
+        let probes = match A::KIND {
+            // 1, 2, 4 ... hops out and back, until a probe comes all the way round
+            Kind::HirschbergSinclair => {
+                members.next_power_of_two().saturating_sub(1).saturating_mul(2)
+            }
+            Kind::Collecting | Kind::ChangRoberts => 0,
+        };
+        members.saturating_mul(2).saturating_add(probes)
     }
 }
 
