@@ -32,12 +32,12 @@ pub(crate) use sealed::Kinds;
 /// |---|---|---|---|---|
 /// | `MEMBERS` | members, this node included; of a ring also messages under way through one node | 32, [`MAX_MEMBERS`](crate::MAX_MEMBERS) | `new` gives [`ConfigError::TooManyMembers`](crate::ConfigError::TooManyMembers); a ring's message waits for its retransmission | 8 bytes for bully, 64 for a ring |
 ///
-/// and 304 bytes in all for bully, 248 for a ring.
+/// and 304 bytes in all for bully, 256 for a ring.
 ///
 /// ```
 /// use quorate_election::{Bully, Inline, Ring, ring::Collecting};
 /// assert!(size_of::<Bully<Inline<5>>>() <= 304 + 8 * 5);
-/// assert!(size_of::<Ring<Collecting, Inline<5>>>() <= 248 + 64 * 5);
+/// assert!(size_of::<Ring<Collecting, Inline<5>>>() <= 256 + 64 * 5);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Inline<const MEMBERS: usize>;

@@ -83,7 +83,7 @@ impl<const N: usize> Elects for Bully<Inline<N>> {
 }
 
 impl<A: Probes, const N: usize> Elects for Ring<A, Inline<N>> {
-    const MEMORY: usize = 248 + 64 * N;
+    const MEMORY: usize = 256 + 64 * N;
     const MESSAGES_PER_ANSWER_TIMEOUT: u64 = 5;
 
     /// The token of a better candidate, which it sends on.

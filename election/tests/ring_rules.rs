@@ -163,11 +163,12 @@ fn forged_token_does_not_block_its_owner() {
     sent(&mut ring[1]);
     // what the second has passed on is lost; the third goes through the first
     ring[2].campaign(ms(1));
-    for _ in 0..10 {
-        for at in 0..3 {
+    for now in [ms(1), ms(51)] {
+        ring[2].tick(now);
+        for at in (0..3).cycle().take(30) {
             for (to, message) in sent(&mut ring[at]) {
                 let from = id(at as u64 + 1);
-                ring[to as usize - 1].receive(ms(1), from, message).unwrap();
+                ring[to as usize - 1].receive(now, from, message).unwrap();
             }
         }
     }
@@ -763,5 +764,100 @@ fn confirm_leadership_in_foreign_epoch_is_rejected() {
     assert_eq!(node.status().leader, None);
     node.receive(ms(1), id(3), ask(2)).unwrap();
     sent(&mut node);
+    assert_eq!(node.status().leader, Some(id(3)));
+}
+
+/// A peer that acknowledges each token with a later one makes a node begin again once in an answer's time.
+#[test]
+fn acknowledgements_with_later_tokens_cause_no_storm() {
+    let mut node = first(3);
+    node.campaign(ms(1));
+    let mut attempts = 0;
+    for _ in 0..100 {
+        for (_, message) in sent(&mut node) {
+            let Message::Elect { token, .. } = message else { continue };
+            attempts += 1;
+            let token = Epoch::from_token(token.token() + 32);
+            node.receive(ms(1), id(2), Message::Ack { token, slot: 0, phase: 0 }).unwrap();
+        }
+    }
+    assert_eq!(attempts, 1);
+    assert_eq!(node.deadline(), Some(ms(51)));
+    // nor do more of them put it off
+    node.receive(ms(40), id(2), ack_of(&node, 64)).unwrap();
+    node.tick(ms(51));
+    assert!(matches!(sent(&mut node)[..], [(2, Message::Elect { .. })]));
+}
+
+/// An acknowledgement of so much later a token than the node's.
+fn ack_of(node: &Node, by: u64) -> Message {
+    Message::Ack { token: later(node.status().epoch, by), slot: 0, phase: 0 }
+}
+
+/// Node 2 led, and lost its disk. What tokens of worse candidates tell it counts, although it takes no part in them.
+#[test]
+fn erased_node_leads_above_all_it_was_told_of() {
+    macro_rules! check {
+        ($algorithm:ty, $message:expr) => {{
+            let ids = [1, 2].map(id);
+            let mut node = Ring::<$algorithm, Inline<12>>::new(id(2), &ids, Config::lan()).unwrap();
+            node.tick(ms(0));
+            sent_by!(node);
+            node.receive(ms(1), id(1), $message).unwrap();
+            sent_by!(node);
+            node.suspect(ms(2), id(1));
+            for at in [300, 600] {
+                node.tick(ms(at));
+                sent_by!(node);
+            }
+            let (role, epoch) = (node.status().role, node.status().epoch);
+            assert!(role == Role::Leader && epoch > Epoch::from_token(736), "{role:?} {epoch:?}");
+        }};
+    }
+    let (token, highest) = (Epoch::from_token(704), Epoch::from_token(736));
+    let probe = Message::Probe { token, highest, phase: 0, hops: 1, direction: Direction::Forward };
+    check!(Collecting, Message::Elect { token, highest, passed: 0 });
+    check!(ChangRoberts, Message::Elect { token, highest, passed: 0 });
+    check!(HirschbergSinclair, probe);
+}
+
+/// An erased node makes the attempt again that it made before: the follower of a later leader tells it a later one.
+#[test]
+fn token_of_before_is_answered_with_a_later_one() {
+    let mut node = first(3);
+    let token = Epoch::from_token(34);
+    let elect = Message::Elect { token, highest: token, passed: 0b100 };
+    node.receive(ms(1), id(3), elect).unwrap();
+    let epoch = Epoch::from_token(65); // of the second, which is better for this one, too
+    node.receive(ms(2), id(2), Message::Alive { epoch }).unwrap();
+    sent(&mut node);
+    node.receive(ms(3), id(3), elect).unwrap();
+    let later = Message::Ack { token: Epoch::from_token(66), slot: 0, phase: 0 };
+    assert_eq!(sent(&mut node), [(3, later)]);
+    // not while its outcome is to come, although there are later attempts
+    let mut node = first(3);
+    node.receive(ms(1), id(3), elect).unwrap();
+    node.campaign(ms(2));
+    node.campaign(ms(2));
+    assert!(node.status().epoch > token);
+    sent(&mut node);
+    node.receive(ms(3), id(3), elect).unwrap();
+    assert_eq!(sent(&mut node), [(3, Message::Ack { token, slot: 0, phase: 0 })]);
+}
+
+/// A leader that yields to another follows it in its next message, however far ahead candidates are.
+#[test]
+fn yielding_leader_follows_the_other_leader_at_once() {
+    let (mut node, epoch, elect) = leader_of_five();
+    let other = Message::Alive { epoch: later(epoch, 2) }; // of node 3
+    node.receive(ms(1), id(3), other).unwrap();
+    node.receive(ms(1), id(1), elect).unwrap();
+    for at in [51, 101] {
+        sent_by!(node);
+        node.tick(ms(at));
+    }
+    assert_eq!(node.status().role, Role::Follower);
+    node.receive(ms(102), id(3), other).unwrap();
+    sent_by!(node);
     assert_eq!(node.status().leader, Some(id(3)));
 }

@@ -477,6 +477,9 @@ impl<S: Storage> Bully<S> {
             return;
         }
         if self.lease_granted_to_other(from) {
+            if self.role == Role::Leader && !self.keeps_leader() && from > self.members.me() {
+                self.become_follower(); // or its heartbeats would renew what is promised to it
+            }
             return; // the claim is repeated, and the promise runs out
         }
         let known = self.leadership.has_leader && epoch == self.leadership.epoch;

@@ -58,8 +58,12 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     pub(super) fn handle_message(&mut self, from: usize, message: Message) {
         self.suspected &= !bit(from);
         match message {
-            Message::Ack { token, .. } if self.is_later_token(token) => self.on_later_token(token),
-            Message::Ack { token, slot, phase } => self.on_ack(from, token, slot, phase),
+            Message::Ack { token, slot, phase } => {
+                if self.is_later_token(token) {
+                    self.on_later_token(token);
+                }
+                self.on_ack(from, token, slot, phase);
+            }
             Message::Alive { epoch } if epoch.owner() == from => self.on_leader(epoch),
             Message::Alive { epoch } => self.on_follower(from, epoch),
             Message::ConfirmLeadership { epoch } => {
@@ -70,6 +74,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             }
             _ => {
                 let Some(key) = message.key() else { return };
+                self.told = message.epochs().into_iter().fold(self.told, Epoch::max);
                 // its owner made it, and so is alive; or was, and then does not answer
                 self.suspected &= !bit(key.0.owner());
                 if self.record_pass(from, key) {
@@ -90,7 +95,8 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     fn on_later_token(&mut self, token: Epoch) {
         self.token = token;
         if self.role == Role::Waiting {
-            self.start_election();
+            // at once, a node that always knows a later one would make it begin without end
+            self.deadline = self.deadline.min(self.now.after(self.config.answer_timeout_us));
         }
     }
 
@@ -110,7 +116,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
                 self.send_to(self.leadership.epoch.owner(), message);
             }
             Message::Elect { token, highest, passed } => {
-                let highest = highest.max(self.leadership.epoch);
+                let highest = highest.max(self.known_epoch());
                 if A::KIND == Kind::Collecting {
                     self.collect(token, highest, passed);
                 } else {
@@ -118,7 +124,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
                 }
             }
             Message::Probe { token, highest, phase, hops, direction } => {
-                let highest = highest.max(self.leadership.epoch);
+                let highest = highest.max(self.known_epoch());
                 let hops = hops.saturating_sub(1);
                 let message = if hops == 0 {
                     Message::Reply { token, highest, phase, direction: direction.opposite() }
@@ -128,7 +134,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
                 self.relay(token, highest, message);
             }
             Message::Reply { token, highest, phase, direction } => {
-                let highest = highest.max(self.leadership.epoch);
+                let highest = highest.max(self.known_epoch());
                 if token.owner() == self.members.me() {
                     self.on_reply(token, highest, phase, direction);
                 } else {
@@ -170,12 +176,12 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         } else if self.attempt < self.config.attempts {
             self.query_followers();
             self.on_follower(self.members.me(), self.leadership.epoch);
-        } else if !self.rival_leads {
+        } else if self.rival_leader == Epoch::ZERO {
             // those that do not answer are dead, or led by nobody
             self.supersede(self.rival);
         } else {
             // those that are led are led by another
-            self.leadership.raise_epoch(self.rival);
+            self.leadership.raise_epoch(self.rival_leader);
             self.clear_role();
             self.set_role(Role::Follower, self.config.leader_timeout_us);
         }
@@ -184,7 +190,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// Ends the present role, and drops the messages that are due in it.
     fn clear_role(&mut self) {
         self.leadership.has_leader = false;
-        (self.rival, self.rival_leads) = (Epoch::ZERO, false);
+        (self.rival, self.rival_leader) = (Epoch::ZERO, Epoch::ZERO);
         self.alive_due = 0;
         self.follow_due = false;
     }
@@ -202,7 +208,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         // supersede each other for ever
         self.suspected = 0;
         if self.is_sticky_leader() {
-            self.on_rival(later, true);
+            self.on_rival_leader(later);
         } else {
             self.leadership.raise_epoch(later);
             self.start_election();
@@ -316,9 +322,14 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         }
     }
 
+    /// The latest epoch that there is, as far as this node was told.
+    fn known_epoch(&self) -> Epoch {
+        self.leadership.epoch.max(self.told)
+    }
+
     /// This node leads, in an epoch above all that are known.
     fn win(&mut self, highest: Epoch) {
-        let Some(epoch) = highest.max(self.leadership.epoch).next_for(self.members.me()) else {
+        let Some(epoch) = highest.max(self.known_epoch()).next_for(self.members.me()) else {
             return;
         };
         self.send(Message::Coordinator { token: self.token, epoch });
@@ -407,7 +418,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         }
         let leads = self.is_sticky_leader();
         if leads {
-            self.on_rival(epoch, true);
+            self.on_rival_leader(epoch);
         }
         leads
     }
@@ -415,7 +426,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// There is a later epoch than that of this leader: another leader's, or only a candidate's. It asks all whether they still follow
     /// it, and goes on, in an epoch after that, if a majority does, as of two leaders one has that at most; or if there is no other
     /// leader. It asks once between two heartbeats, or a node that always knows a later epoch would make it ask and claim without end.
-    fn on_rival(&mut self, epoch: Epoch, leads: bool) {
+    fn on_rival(&mut self, epoch: Epoch) {
         if self.rival == Epoch::ZERO {
             (self.followers, self.attempt) = (0, 0);
             if !self.asked {
@@ -423,8 +434,15 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             }
         }
         self.rival = self.rival.max(epoch);
-        self.rival_leads |= leads;
         self.on_follower(self.members.me(), self.leadership.epoch);
+    }
+
+    /// Another leader has it, or had it.
+    fn on_rival_leader(&mut self, epoch: Epoch) {
+        self.on_rival(epoch);
+        if self.rival > Epoch::ZERO {
+            self.rival_leader = self.rival_leader.max(epoch);
+        }
     }
 
     fn query_followers(&mut self) {
@@ -449,7 +467,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     fn on_candidate(&mut self, token: Epoch, highest: Epoch) {
         let later = token.max(highest);
         if later > self.leadership.epoch {
-            self.on_rival(later, false);
+            self.on_rival(later);
             self.on_follower(token.owner(), self.leadership.epoch);
         }
         self.alive_due |= bit(token.owner());

@@ -46,6 +46,12 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         let new = token == seen_attempt.token && phase >= *next_phase;
         if new {
             *next_phase = phase.saturating_add(1);
+        } else if self.leadership.has_leader
+            && let Some(later) = self.leadership.epoch.next_for(token.owner())
+            && later > seen_attempt.token
+        {
+            // that attempt is over; its owner lost its disk, perhaps, and does not know that it makes it again
+            seen_attempt.begin(later);
         }
         new
     }

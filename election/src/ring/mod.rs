@@ -84,7 +84,7 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// A node sends another at most 5 messages in each [`Config::answer_timeout_us`], even if a peer refuses everything, or loses its disk
 /// with each message and is up again after that timeout; and up to 2 more for each message of a peer that restarts faster.
 ///
-/// RAM with `Inline<MEMBERS>`: 248 bytes and 64 a member. `MEMBERS` is also how many messages may be under way through one node; where there
+/// RAM with `Inline<MEMBERS>`: 256 bytes and 64 a member. `MEMBERS` is also how many messages may be under way through one node; where there
 /// is no room the node does not acknowledge. [`HirschbergSinclair`] has up to four for each member.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ring<A: Algorithm, S: Storage> {
@@ -105,13 +105,15 @@ pub struct Ring<A: Algorithm, S: Storage> {
     suspected: MemberSet,
     /// A later epoch than that of this leader, which asks who still follows it; or zero.
     rival: Epoch,
-    /// It is, or was, another leader's, and not only a candidate's.
-    rival_leads: bool,
+    /// The latest of them that is, or was, another leader's, and not only a candidate's; or zero.
+    rival_leader: Epoch,
     /// This leader has asked who follows it since its last heartbeat.
     asked: bool,
     followers: MemberSet,
     /// How often it has asked.
     attempt: u8,
+    /// The latest epoch in any message that went round.
+    told: Epoch,
     seen_attempts: S::SeenAttempts,
     outstanding: S::OutstandingHops,
     alive_due: MemberSet,
@@ -162,8 +164,9 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             phase: 0,
             replied: [false; 2],
             suspected: 0,
+            told: Epoch::ZERO,
             rival: Epoch::ZERO,
-            rival_leads: false,
+            rival_leader: Epoch::ZERO,
             asked: false,
             followers: 0,
             attempt: 0,
@@ -266,9 +269,10 @@ impl<A: Algorithm, S: Storage> Hash for Ring<A, S> {
             members, leadership, role, token, phase, replied, suspected, seen_attempts, ..
         } = self;
         (members, leadership, role, token, phase, replied, suspected, seen_attempts).hash(state);
-        (self.started, self.asked, self.alive_due, self.follow_due, self.rival).hash(state);
+        (self.started, self.asked, self.alive_due, self.follow_due, self.rival, self.told)
+            .hash(state);
         if self.rival > Epoch::ZERO {
-            (self.followers, self.attempt, self.rival_leads).hash(state);
+            (self.followers, self.attempt, self.rival_leader).hash(state);
         }
         self.deadline.since(self.now).hash(state);
         self.outstanding.iter().for_each(|hop| hop.hash(self.now, state));
