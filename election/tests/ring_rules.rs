@@ -54,6 +54,20 @@ fn silent_successor_is_retried_then_skipped() {
     assert_eq!(node.status().role, Role::Leader, "nobody is left");
 }
 
+/// A node that begins anew before its successor counts as dead would never pass it over otherwise.
+#[test]
+fn silence_counts_from_the_first_message_that_was_not_acknowledged() {
+    let mut node = first(3);
+    let mut to = Vec::new();
+    for at in [0, 40, 80, 120, 160] {
+        node.tick(ms(at));
+        node.campaign(ms(at));
+        to.extend(sent(&mut node).into_iter().map(|(to, _)| to));
+    }
+    assert_eq!(to[..2], [2, 2], "two attempts");
+    assert_eq!(to.last(), Some(&3), "{to:?}");
+}
+
 #[test]
 fn skipped_nodes_get_heartbeats() {
     let mut node = first(2);

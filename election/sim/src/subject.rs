@@ -50,20 +50,32 @@ impl<M: ElectionMachine> ElectionSubject<M> {
         NodeId::new(node as u64 + 1)
     }
 
+    /// A third of the runs have the preset's times, the others any that are valid.
     fn draw(rng: &mut Rng, swarm: &Swarm, quorum: bool) -> Config {
+        let takeover = if rng.chance(1, 2) { Takeover::Highest } else { Takeover::Keep };
+        let preset = Config { attempts: 1 + rng.below(3) as u8, takeover, ..Config::lan() };
+        let times = if rng.chance(1, 3) { preset } else { Self::draw_times(rng, preset) };
         let mode = match rng.below(4) {
             1 if quorum => Mode::Quorum,
             2 | 3 if quorum => Mode::Lease {
-                lease_us: 300_000,
+                lease_us: rng.range(2 * times.heartbeat_us, times.leader_timeout_us),
                 drift: Drift::from_ppm(swarm.drift_ppm as u32).unwrap_or(Drift::NONE),
             },
             _ => Mode::Classic,
         };
+        Config { mode, ..times }
+    }
+
+    fn draw_times(rng: &mut Rng, preset: Config) -> Config {
+        let answer_timeout_us = [20_000, 50_000, 50_000, 100_000][rng.below(4) as usize];
+        let heartbeat_us = answer_timeout_us * rng.range(1, 4);
         Config {
-            attempts: 1 + rng.below(3) as u8,
-            takeover: if rng.chance(1, 2) { Takeover::Highest } else { Takeover::Keep },
-            mode,
-            ..Config::lan()
+            answer_timeout_us,
+            outcome_timeout_us: answer_timeout_us * rng.range(4, 20),
+            heartbeat_us,
+            leader_timeout_us: heartbeat_us * rng.range(2, 6),
+            attempts: rng.range(1, 5) as u8,
+            ..preset
         }
     }
 

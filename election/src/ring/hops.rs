@@ -83,7 +83,7 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
 
     /// The same, past all others.
     pub(super) fn send_to(&mut self, to: usize, message: Message) {
-        let hop = OutstandingHop {
+        let mut hop = OutstandingHop {
             message,
             to: u8::try_from(to).unwrap_or(0),
             attempt: 1,
@@ -99,7 +99,14 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
             slot = self.outstanding.iter_mut().find(|p| p.is_free());
         }
         match slot {
-            Some(slot) => *slot = hop,
+            Some(slot) => {
+                if slot.to == hop.to {
+                    // it is silent since the message before this: it would never be passed over otherwise, if its owner
+                    // begins again sooner than that takes
+                    (hop.attempt, hop.ack_deadline) = (slot.attempt, slot.ack_deadline);
+                }
+                *slot = hop;
+            }
             None => {
                 let _ = self.outstanding.push(hop);
             }
@@ -170,7 +177,9 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
         let overdue = self.now.after(self.config.answer_timeout_us);
         let hop = self.outstanding.iter_mut().find(|hop| hop.due)?;
         hop.due = false;
-        hop.ack_deadline = overdue;
+        if hop.ack_deadline <= self.now {
+            hop.ack_deadline = overdue;
+        }
         Some((usize::from(hop.to), hop.message))
     }
 
