@@ -10,6 +10,7 @@ mod epoch_exhaustion;
 mod erased_nodes;
 mod fault_tolerance;
 mod leader_stickiness;
+mod lease_takeover;
 mod rejected_messages;
 mod ring_message_counts;
 mod ring_rules;
