@@ -43,7 +43,8 @@ impl<S: Storage> Raft<S> {
     ///
     /// # Errors
     ///
-    /// [`ChangeError`]; nothing was changed.
+    /// [`ChangeError`]; nothing was changed. After [`LogFull`](ChangeError::LogFull),
+    /// [`Event::LogFull`](crate::Event::LogFull) comes as well.
     pub fn change(&mut self, changes: &[Change]) -> Result<Proposal, ChangeError> {
         self.put_changed(changes, false)
     }
@@ -52,7 +53,8 @@ impl<S: Storage> Raft<S> {
     ///
     /// # Errors
     ///
-    /// [`ChangeError`]; nothing was changed.
+    /// [`ChangeError`]; nothing was changed. After [`LogFull`](ChangeError::LogFull),
+    /// [`Event::LogFull`](crate::Event::LogFull) comes as well.
     pub fn change_jointly(&mut self, changes: &[Change]) -> Result<Proposal, ChangeError> {
         self.put_changed(changes, true)
     }
@@ -61,7 +63,8 @@ impl<S: Storage> Raft<S> {
     ///
     /// # Errors
     ///
-    /// [`ChangeError`]; nothing was changed.
+    /// [`ChangeError`]; nothing was changed. After [`LogFull`](ChangeError::LogFull),
+    /// [`Event::LogFull`](crate::Event::LogFull) comes as well.
     pub fn leave_joint(&mut self) -> Result<Proposal, ChangeError> {
         self.may_change()?;
         if self.voters.old == 0 {
@@ -185,6 +188,7 @@ impl<S: Storage> Raft<S> {
         let data = members.bytes();
         let last: Index = self.log.last();
         if last >= LIMIT || !self.log.fits(data.len(), crate::raft::SPARE_BLANKS) {
+            self.owe_log_full();
             return Err(ChangeError::LogFull);
         }
         self.stir();

@@ -78,8 +78,12 @@ pub enum Event<'a> {
         /// Their end.
         end: Forwarded,
     },
-    /// An entry did not fit into the log: of a leader's, or the blank one that a new leader must begin its term with. Make room:
-    /// call [`snapshot_taken`](crate::Raft::snapshot_taken) with the applied index as the compacted.
+    /// An entry did not fit into the log: a command of this node or of a follower, a change of the
+    /// members, a leader's entry at a follower, or the blank one that a new leader must begin its
+    /// term with. Make room: take a snapshot, and call
+    /// [`snapshot_taken`](crate::Raft::snapshot_taken) with the applied index as the compacted. If
+    /// nothing was applied since the last one, there is nothing to do: the event comes again with
+    /// the next entry that does not fit.
     LogFull,
     /// A peer lost entries that it had acknowledged to this leader: it refuses, in an answer to a
     /// message that was sent after the acknowledgement, an entry that it had reported as durable.

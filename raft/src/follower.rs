@@ -163,8 +163,7 @@ impl<S: Storage> Raft<S> {
         let taken = self.log.append(run);
         self.work.records();
         if taken == 0 {
-            self.full_owed = true;
-            self.work.events();
+            self.owe_log_full();
         }
         taken
     }

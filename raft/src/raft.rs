@@ -311,7 +311,8 @@ impl<S: Storage> Raft<S> {
     ///
     /// # Errors
     ///
-    /// [`ProposeError`] tells why it was not taken; nothing was changed.
+    /// [`ProposeError`] tells why it was not taken; nothing was changed. After
+    /// [`LogFull`](ProposeError::LogFull), [`Event::LogFull`] comes as well.
     #[inline(always)] // whoever proposes in one place does without the call
     pub fn propose(&mut self, command: &[u8]) -> Result<Proposal, ProposeError> {
         self.stir();
@@ -343,13 +344,23 @@ impl<S: Storage> Raft<S> {
         if pending >= half_entries || uncommitted.saturating_add(len) > half_bytes {
             return Err(ProposeError::Busy);
         }
-        if last >= LIMIT || !self.log.fits(command.len(), SPARE_BLANKS) {
+        if last >= LIMIT
+            || !self.log.fits(command.len(), SPARE_BLANKS)
+            || self.log.add(self.term, EntryKind::Command, command).is_err()
+        {
+            self.owe_log_full();
             return Err(ProposeError::LogFull);
         }
-        self.log.add(self.term, EntryKind::Command, command).map_err(|_| ProposeError::LogFull)?;
         self.work.records();
         self.work.peers(self.peers_to_mark());
         Ok(Proposal { term: self.term, index: succ(last) })
+    }
+
+    /// The application is to make room in the log.
+    #[cold]
+    pub(crate) const fn owe_log_full(&mut self) {
+        self.full_owed = true;
+        self.work.events();
     }
 
     fn dispatch(

@@ -51,7 +51,7 @@ pub(crate) use sealed::Kinds;
 /// | parameter | unit | at most | when it is full | RAM for each |
 /// |---|---|---|---|---|
 /// | `MEMBERS` | members: voters, learners and witnesses | what memory allows | [`ConfigError::TooManyMembers`](crate::ConfigError::TooManyMembers), [`ChangeError::TooMany`](crate::ChangeError::TooMany) | 256 bytes |
-/// | `LOG_BYTES` | bytes of encoded entries; a command takes its length and 2 to 20 more | `u32::MAX` | [`ProposeError::LogFull`](crate::ProposeError::LogFull); [`Event::LogFull`](crate::Event::LogFull) for Raft's own entries | 1 byte |
+/// | `LOG_BYTES` | bytes of encoded entries; a command takes its length and 2 to 20 more | `u32::MAX` | [`ProposeError::LogFull`](crate::ProposeError::LogFull) and [`Event::LogFull`](crate::Event::LogFull) | 1 byte |
 /// | `LOG_ENTRIES` | entries in the log | what memory allows | as for `LOG_BYTES` | 4 bytes |
 /// | `CHUNK_BYTES` | bytes of a snapshot chunk, or of forwarded commands | what a frame carries | [`SnapshotError::Chunk`](crate::SnapshotError::Chunk); a longer one of a peer is refused | 1 byte |
 ///

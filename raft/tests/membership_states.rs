@@ -3,8 +3,10 @@
 
 use crate::common::{Cluster, id};
 use quorate_core::{Instant, Machine, Output};
+use quorate_log::SubmitError;
 use quorate_raft::{
-    Change, ChangeError, Config, Inline, Members, Membership, ProposeError, Raft, Role,
+    Change, ChangeError, Config, Event, Inline, Members, Membership, ProposeError, Raft,
+    ReplicatedLog, Role,
 };
 
 /// The bits of docs/wire/raft.md.
@@ -194,10 +196,29 @@ fn configuration_entry_leaves_room_for_new_leaders() {
     while raft.propose(b"x").is_ok() {
         settle(&mut raft);
     }
+    settle(&mut raft);
     let before = raft.clone();
-    assert_eq!(raft.propose(b"x"), Err(ProposeError::LogFull));
-    assert_eq!(raft.change(&[Change::Add(id(2))]), Err(ChangeError::LogFull));
-    assert!(raft == before && raft.status().last < 8);
+    // each refusal is an event; two before a poll are one
+    let refusals: [fn(&mut Raft<_>); 3] = [
+        |raft| assert_eq!(raft.propose(b"x"), Err(ProposeError::LogFull)),
+        |raft| assert_eq!(raft.submit(b"x"), Err(SubmitError::LogFull)),
+        |raft| assert_eq!(raft.change(&[Change::Add(id(2))]), Err(ChangeError::LogFull)),
+    ];
+    for refused in refusals {
+        refused(&mut raft);
+        refused(&mut raft);
+        assert!(matches!(raft.poll(), Some(Output::Event(Event::LogFull))));
+        assert!(raft.poll().is_none());
+        assert!(raft == before, "nothing else changed");
+    }
+    // a snapshot that was asked for makes room, and nothing more is asked
+    let applied = raft.status().applied;
+    raft.snapshot_taken(applied, applied).unwrap();
+    raft.change(&[Change::Add(id(2))]).unwrap();
+    while let Some(output) = raft.poll() {
+        assert!(!matches!(output, Output::Event(Event::LogFull)));
+    }
+    assert!(raft.status().last < 9);
 }
 
 #[test]

@@ -648,3 +648,32 @@ fn heap_storage_forwards_commands() {
     }
     assert!(sent && matches!(results[..], [(5, Forwarded::Proposed(_))]), "{results:?}");
 }
+
+#[test]
+fn forwarded_command_without_room_asks_the_leader_for_a_snapshot() {
+    let mut cluster = cluster();
+    while cluster.raft(1).propose(&[0; 300]) != Err(ProposeError::LogFull) {
+        cluster.drain(1);
+        cluster.settle();
+    }
+    cluster.drain(1);
+    cluster.settle();
+    assert_eq!(std::mem::take(&mut cluster.host(1).full_logs), 1);
+    let command = "x".repeat(50);
+    for round in 1.. {
+        forward(&mut cluster, 2, &command);
+        cluster.settle();
+        cluster.run(100);
+        let ends = take_forwarded(&mut cluster, 2);
+        if ends == [(round, 1, Forwarded::Refused)] {
+            break;
+        }
+        assert!(round < 20, "{ends:?}");
+    }
+    assert_eq!((cluster.host(1).full_logs, cluster.host(2).full_logs), (1, 0));
+    let applied = cluster.raft(1).status().applied;
+    cluster.raft(1).snapshot_taken(applied, applied).unwrap();
+    forward(&mut cluster, 2, &command);
+    cluster.settle();
+    assert!(matches!(take_forwarded(&mut cluster, 2)[..], [(_, 1, Forwarded::Proposed(_))]));
+}

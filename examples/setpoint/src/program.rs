@@ -341,8 +341,6 @@ impl Program {
                     self.submissions.handed_over(now, leadership, number, leader);
                 }
                 result => {
-                    // room is made when there is something to drop
-                    self.compact_all |= result == Err(SubmitError::LogFull);
                     self.submissions.submitted(now, leadership, number, result);
                 }
             }

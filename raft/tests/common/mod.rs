@@ -45,6 +45,8 @@ pub struct Host {
     pub peer_losses: Vec<(u64, u64)>,
     /// Reported removals of this node, by index.
     pub removed: Vec<u64>,
+    /// How often the log was reported to be full.
+    pub full_logs: u64,
     /// Peers whose messages were reported as refused, and the reason.
     pub refusing: Vec<(u64, Rejected)>,
     /// Results of forwarded commands: the id of the first, the count, and the outcome.
@@ -81,6 +83,7 @@ impl Host {
             snapshots_due: Vec::new(),
             peer_losses: Vec::new(),
             removed: Vec::new(),
+            full_logs: 0,
             refusing: Vec::new(),
             forwarded: Vec::new(),
             members: Vec::new(),
@@ -168,6 +171,7 @@ impl Cluster {
                             host.peer_losses.push((peer.get(), acknowledged));
                         }
                         Event::Removed { index } => host.removed.push(index),
+                        Event::LogFull => host.full_logs += 1,
                         Event::Refusing { peer, reason } => {
                             host.refusing.push((peer.get(), reason));
                         }

@@ -126,7 +126,6 @@ impl Replica {
                 self.requeue(raft, QueuedWrite::Local(number));
             }
             Err(error) => {
-                self.compact_all |= error == ProposeError::LogFull;
                 self.writes.not_proposed(now, number, refusal(error));
             }
         }
@@ -153,7 +152,6 @@ impl Replica {
                 Ok(())
             }
             Err(error) => {
-                self.compact_all |= error == ProposeError::LogFull;
                 if let Some(batch) = self.forwarded.remove(&id) {
                     self.forwarded_bytes -= batch.ops.len();
                 }
