@@ -133,8 +133,10 @@ impl Config {
         }
     }
 
+    /// For [`Bully`](crate::Bully) only; a ring has [`Ring::settle_us`](crate::Ring::settle_us).
+    ///
     /// How long it takes at most, once faults stop, until the right node leads and all know, in µs: provided that a message and
-    /// its answer take no longer than `answer_timeout_us`, for bully.
+    /// its answer take no longer than `answer_timeout_us`.
     ///
     /// A dead leader is missed (`leader_timeout_us`, and what was promised to it in lease mode), an election that was under way
     /// comes to nothing (`outcome_timeout_us`), the silent are asked `attempts` times, a claim is made as often, and the

@@ -14,8 +14,8 @@ impl<S: Storage> Bully<S> {
     /// The longest message that a node makes, in bytes as [`Wire`](quorate_core::Wire) encodes it:
     /// what a transport's frames must hold.
     ///
-    /// A message reaches it whose epoch and round are near their limits; those of ordinary groups
-    /// take 3 to 8 bytes.
+    /// A message reaches it whose epoch and round are near their limits. Messages take 2 or 3 bytes
+    /// while both are below 128, and up to 5 while both are below 2^14.
     ///
     /// ```
     /// use quorate_election::{Bully, Inline};
@@ -45,8 +45,11 @@ impl<A: Algorithm, S: Storage> Ring<A, S> {
     /// The longest message that a node makes, in bytes as [`Wire`](quorate_core::Wire) encodes it:
     /// what a transport's frames must hold.
     ///
-    /// A message reaches it whose epochs are near their limit; those of ordinary groups take 3 to
-    /// 10 bytes. A token names the nodes that it has passed, so that more members take more.
+    /// A message reaches it whose epochs are near their limit. Messages take 2 to 8 bytes while
+    /// epochs are below 2^14 and there are at most 21 members. A token of
+    /// [`Collecting`](crate::ring::Collecting) and [`ChangRoberts`](crate::ring::ChangRoberts) has a
+    /// bit for each member of the storage, so that more members take more: 20 bytes at most for up
+    /// to 7, and 24 for 29 to 32.
     ///
     /// ```
     /// use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair, Ring};

@@ -4,7 +4,8 @@ use crate::Epoch;
 
 wire! {
     by hand;
-    /// What bully nodes say to each other: 2 to 20 bytes, as nodes make them.
+    /// What bully nodes say to each other: 2 to 5 bytes in ordinary groups, 20 at most, as nodes make
+    /// them ([`Bully::max_message_len`](crate::Bully::max_message_len)).
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]

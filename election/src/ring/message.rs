@@ -30,7 +30,8 @@ impl Direction {
 
 wire! {
     by hand;
-    /// What ring nodes say to each other: 2 to 24 bytes, as nodes make them.
+    /// What ring nodes say to each other: 2 to 8 bytes in ordinary groups, 24 at most, as nodes make
+    /// them ([`Ring::max_message_len`](crate::ring::Ring::max_message_len)).
     ///
     /// A `token` names an attempt and its owner; `highest` collects the highest epoch that any node
     /// on the way knows, so that the new leader's is higher.
