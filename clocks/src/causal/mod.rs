@@ -66,7 +66,9 @@ use store::{Origin, StoredMessage, has_room};
 /// | `M` | messages that are stored, at least 4 | what memory allows | [`Busy`](BroadcastError::Busy) from half of it on for own broadcasts; others' evict or come again | 24 `A` + `B` + 72 bytes |
 /// | `B` | bytes of a payload | what a frame carries | longer broadcasts are refused, longer messages too ([`Rejected::Full`]) | a byte for each message |
 ///
-/// and 360 bytes in all. An actor is a member or a former incarnation of one that broadcast: **a member
+/// and 360 bytes in all. With [`Heap`](crate::Heap) each of the three is 1024, and cannot be chosen: for
+/// other limits, and for shorter frames ([`max_message_len`](Self::max_message_len)), take
+/// [`Inline`](crate::Inline), also on a machine with a heap. An actor is a member or a former incarnation of one that broadcast: **a member
 /// that loses its disk needs one place more**, in the storage of all members. [`new`](Self::new)
 /// refuses a later incarnation without it.
 ///
