@@ -74,10 +74,11 @@ pub struct Config {
     /// Bytes of entries on their way to one follower, at least 1 (one entry may exceed it alone); about what the link carries in a
     /// round trip. 1 MiB, 4 MiB, 320 bytes.
     pub max_inflight_bytes: usize,
-    /// Bytes of a proposed command, at least 1. 1 MiB, 1 MiB, 128 bytes.
+    /// Bytes of a proposed command, at least 1; beyond that, and beyond half of the log's bytes, it is too large. 1 MiB, 1 MiB,
+    /// 128 bytes.
     pub max_entry_bytes: usize,
-    /// Bytes of entries that are not committed yet, at least `max_entry_bytes`; beyond that proposals are refused as busy. 16 MiB,
-    /// 16 MiB, 2 KiB.
+    /// Bytes of entries that are not committed yet, at least `max_entry_bytes`; beyond that, and beyond half of the log's bytes or
+    /// entries, proposals are refused as [busy](crate::ProposeError::Busy). 16 MiB, 16 MiB, 2 KiB.
     pub max_uncommitted_bytes: usize,
     /// Bytes of one part of a snapshot, at least 1; the inline storage also has its own limit. A part that is longer than the smaller of the
     /// two is refused, so no node may send longer ones than the others take. The commands that a follower

@@ -32,11 +32,16 @@ pub enum ConfigError {
 pub enum ProposeError {
     /// Only the leader takes proposals: ask it, if it is known.
     NotLeader(Option<NodeId>),
-    /// The command is larger than `max_entry_bytes`, or than the log ever has room for; of [`forward`](crate::Raft::forward), than the buffer.
+    /// The command is larger than `max_entry_bytes`, than half of the log's bytes, or than all of them
+    /// less 100 for headers and blank entries. Of [`forward`](crate::Raft::forward), larger than
+    /// `max_entry_bytes`, or with its header than the buffer.
     TooLarge,
-    /// Too many uncommitted bytes: try again when some have been committed. Of [`forward`](crate::Raft::forward): others are on their way.
+    /// With this command, more than `max_uncommitted_bytes`, or more than half of the log's bytes,
+    /// would not be committed; or half of the entries of an inline log are not, already. Try again
+    /// when some have been committed. Of [`forward`](crate::Raft::forward): others are on their way.
     Busy,
-    /// The log has no room: take a snapshot, then try again.
+    /// The log has no room: take a snapshot, then try again. [`Event::LogFull`](crate::Event::LogFull)
+    /// asks for the snapshot.
     LogFull,
     /// Leadership is being transferred to this node: ask it in a moment.
     Transferring(NodeId),
@@ -90,7 +95,8 @@ pub enum ChangeError {
     NoVoter,
     /// More members than the storage has room for.
     TooMany,
-    /// The log has no room: take a snapshot, then try again.
+    /// The log has no room: take a snapshot, then try again. [`Event::LogFull`](crate::Event::LogFull)
+    /// asks for the snapshot.
     LogFull,
     /// The storage is for members that never change.
     Fixed,
