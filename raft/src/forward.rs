@@ -21,9 +21,14 @@ pub enum Forwarded {
     /// [`Committed`](crate::Event::Committed) brings each back (it may have done so before this
     /// event), or [`ProposalsDropped`](crate::Event::ProposalsDropped) tells that it never will.
     Proposed(Proposal),
-    /// The leader did not propose them, and will not: too much is uncommitted, its log is full, it hands over the lead, takes no commands as long
-    /// as one of these, or takes no forwarded ones, or none of this node, which is no member as far as it knows; or they never left, because the
-    /// buffer was needed or the leader is another one. Try again.
+    /// The leader did not propose them, and will not; or they never left, because the buffer was
+    /// needed or the leader is another one. Try again.
+    ///
+    /// Which reason the leader has is not told: too much is uncommitted, its log is full, it
+    /// transfers leadership, takes no commands as long as one of these, takes no forwarded ones, or
+    /// none of this node, which is no member as far as it knows.
+    /// [`Submissions`](quorate_log::submission::Submissions) give each of them as
+    /// [`Busy`](quorate_log::SubmitError::Busy).
     Refused,
     /// They were sent, and the answer is not waited for any more: the leader is another one now or
     /// none, it did not answer for the longest election timeout, or it sends a part of a snapshot,

@@ -56,7 +56,10 @@ pub enum Forwarded {
     /// The leader proposed them: this is the first of them, and each of the others is at the next index. They may have been
     /// committed before this is told.
     Proposed(Proposal),
-    /// The leader did not propose them, and will not. Submit them again.
+    /// The leader did not propose them, and will not. Submit them again. Why is not told: too much is
+    /// uncommitted, the leader's log is full, it transfers leadership, or it takes no forwarded ones.
+    /// [`Submissions`](crate::submission::Submissions) take each of these for
+    /// [`Busy`](crate::SubmitError::Busy).
     Refused,
     /// They were sent, and no answer is waited for any more. They may be committed, or not.
     Unknown,

@@ -116,6 +116,9 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// The application hands the command to the leader itself, in an application message, which may be lost, because the log does not:
     /// [`SubmitError::NotLeader`] with the leader. It is due again after [`Config::resend_us`](super::Config::resend_us), if commands are submitted again.
     ///
+    /// Call it in place of [`submitted`](Self::submitted), or after it. After it, the
+    /// [`deadline`](Self::deadline) is once as early as if the command were to be submitted again.
+    ///
     /// ```
     /// # use quorate_core::{Instant, NodeId};
     /// # use quorate_log::submission::{Config, Inline, Submissions};

@@ -16,8 +16,10 @@ pub enum Outcome {
     Lost,
     /// The log did not take it, and this is why: what the log said at the last attempt, or what it
     /// said of an earlier command that holds this one back;
-    /// [`NotLeader(None)`](SubmitError::NotLeader) when no leader is known. The command is not in
-    /// the log, and never will be.
+    /// [`NotLeader(None)`](SubmitError::NotLeader) when no leader is known. Of a command that was
+    /// [forwarded](crate::Submitted::Forwarded), the leader's reason is not told: it is given as
+    /// [`Busy`](SubmitError::Busy), also when the leader's log is full or leadership is being
+    /// transferred. The command is not in the log, and never will be.
     Refused(SubmitError),
     /// It may be in the log, or get there later, or not. Submitting it anew may apply it twice.
     Unknown,
