@@ -110,10 +110,20 @@ impl Config {
 /// they differ. Deltas of others are passed on, so members need not all hear each other. Only what is durable is sent and
 /// acknowledged.
 ///
-/// In each `gossip_us` a replica sends a peer at most one digest, two states, and what is kept of deltas
-/// once, in messages of `max_delta_bytes`, even if that one refuses everything; each update once, its own
-/// or another's; and one acknowledgement for each message that it gets. A peer that forgets everything
-/// with each message causes one message for each of its own.
+/// From one gossip to the next, which is `gossip_us`, a replica sends a peer at most, even if that one
+/// refuses everything:
+///
+/// * a digest, a second one if the peer needs deltas that are no longer kept, the state once, and one
+///   request for the peer's state;
+/// * what is kept of deltas once, in messages of `max_delta_bytes`;
+/// * each update once, its own or another's;
+/// * one answer to each message that it gets: an acknowledgement, or a digest to the first message from
+///   that peer after either of them started.
+///
+/// So these are, in all, at most the updates of all members, the messages received from that peer,
+/// 2 ⌈`L` / `max_delta_bytes`⌉ (half of that where deltas are short) and 4. In ordinary groups about half
+/// are acknowledgements. A generation that begins counts as a gossip. A peer that forgets everything with
+/// each message causes one message for each of its own.
 ///
 /// # A replica that forgets
 ///
