@@ -15,7 +15,10 @@
 //! With [`Config::at_most_once`], a command is submitted again only while it is certainly not in
 //! the log. Its outcome may be [`Unknown`](Outcome::Unknown), and the state machine needs nothing.
 //! An entry is recognized by its place, so the log must tell the epoch of each, as Raft does: call
-//! [`Submissions::applied_at`] for each entry, the protocol's own as well.
+//! [`Submissions::applied_at`] for each entry, the protocol's own as well. With Raft that is
+//! `applied_at(Proposal { epoch: entry.term, index: entry.index })` for each `entry` of
+//! `entries.iter()`; the README.md of `quorate-raft` has the loop. Commands whose entries a snapshot
+//! took the place of end as [`Unknown`](Outcome::Unknown).
 //!
 //! With [`Config::exactly_once`], a command is submitted until it is applied, and so may be in the
 //! log more than once. The state machine must apply it once, and an entry is recognized by what it
@@ -33,6 +36,28 @@
 //! A snapshot may take the place of entries: after one is installed, call it for each pending
 //! number that the new state has. [Sessions](crate::session) do the same for clients outside the
 //! cluster.
+//!
+//! ```
+//! # use std::collections::BTreeSet;
+//! use quorate_core::Instant;
+//! use quorate_log::submission::{Config, Inline, Submissions};
+//!
+//! let mut submissions = Submissions::<&str, Inline<4>>::new(Config::exactly_once(5_000_000));
+//! for command in ["set x 1", "set x 2", "set x 3"] {
+//!     submissions.submit(Instant::ZERO, command)?;
+//! }
+//! // a snapshot was installed: what its state has of this node's present start
+//! let above = BTreeSet::from([1, 3]);
+//! for number in submissions.floor() + 1..=submissions.last_number() {
+//!     if above.contains(&number)
+//!         && let Some(command) = submissions.applied(number)
+//!     {
+//!         assert!(command != "set x 2"); // its client is told
+//!     }
+//! }
+//! assert!(submissions.iter().eq([(2, &"set x 2")])); // is submitted again
+//! # Ok::<(), quorate_core::Full>(())
+//! ```
 //!
 //! # The loop
 //!
