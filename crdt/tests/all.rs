@@ -8,6 +8,7 @@ mod conformance;
 mod crdt_queries;
 mod display;
 mod lattice_laws;
+mod max_lengths;
 mod mixed_deltas;
 mod models;
 mod records;

@@ -13,8 +13,11 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     /// it: what a transport's frames must hold.
     ///
     /// Only the application knows how long its data gets: `state_len` is the longest encoded state,
-    /// `delta_len` the longest encoded delta, in bytes. A message reaches the formula whose numbers
-    /// are near 2^64; those of ordinary groups are some 40 bytes shorter.
+    /// `delta_len` the longest encoded delta, in bytes. [docs/wire/crdt.md] has a formula for each
+    /// type. A message reaches the formula whose numbers are near 2^64; those of ordinary groups are
+    /// some 40 bytes shorter.
+    ///
+    /// [docs/wire/crdt.md]: https://github.com/quorate/quorate/blob/main/docs/wire/crdt.md#how-long-they-get
     ///
     /// ```
     /// use quorate_clocks::Inline;
@@ -28,6 +31,19 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     /// assert_eq!(FRAME, 256 + 44);
     /// // in short messages the state is the longest
     /// assert_eq!(Node::max_message_len(&Config { max_delta_bytes: 60, ..Config::lan() }, STATE, DELTA), STATE + 43);
+    /// ```
+    ///
+    /// A set of 16 elements of 5 bytes at most, and 4 actors:
+    ///
+    /// ```
+    /// use quorate_clocks::Inline;
+    /// use quorate_crdt::{Config, OrSet, Replica};
+    /// type Node = Replica<OrSet<u32, Inline<16>, Inline<4>>, Inline<3>, Inline<512>>;
+    /// const STATE: usize = 1 + (5 + 25) * 16 + 2 + 60 * 4;
+    /// const DELTA: usize = 26 + 5 + 1 + 25 * 16; // one addition in the place of all others
+    /// assert_eq!((STATE, DELTA), (723, 432));
+    /// const FRAME: usize = Node::max_message_len(&Config::lan(), STATE, DELTA);
+    /// assert_eq!(FRAME, STATE + 44);
     /// ```
     #[must_use]
     pub const fn max_message_len(config: &Config, state_len: usize, delta_len: usize) -> usize {

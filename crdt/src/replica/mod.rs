@@ -315,6 +315,22 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     /// assert_eq!(replica.state().value(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// What cannot fail, as a removal, returns its delta without a `Result`: wrap it in `Ok`.
+    ///
+    /// ```
+    /// use core::convert::Infallible;
+    /// # use quorate_clocks::{Actor, Inline};
+    /// # use quorate_core::NodeId;
+    /// # use quorate_crdt::{Config, OrSet, Replica};
+    /// # let ids = [1, 2].map(NodeId::new);
+    /// # let mut replica = Replica::<_, Inline<2>, Inline<256>>::new(
+    /// #     Actor::from(ids[0]), &ids, OrSet::<u32, Inline<8>, Inline<3>>::new(), Config::default())?;
+    /// replica.update(|set, me| set.add(me, 7))?;
+    /// replica.update(|set, _| Ok::<_, Infallible>(set.remove(&7)))?;
+    /// assert!(replica.state().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn update<E>(
         &mut self,
         update: impl FnOnce(&mut T, Actor) -> Result<T::Delta, E>,
