@@ -212,7 +212,7 @@ fn finds_size_that_is_not_reached() {
 
 #[test]
 fn finds_storm() {
-    assert_only::<{ bug::STORM }>(&[Check::MessageRate], "refuses everything");
+    assert_only::<{ bug::STORM }>(&[Check::MessageRate], "in which the refusing node sent");
 }
 
 /// The application of the register of the other tests.
@@ -352,7 +352,7 @@ fn checks_fail_without_records() {
     }
     assert_vacuous::<{ omission::RECORDS }>(Check::Encoding, "it made no record that decodes");
     assert_vacuous::<{ omission::RECORDS }>(Check::Replay, "no replay was without a record");
-    assert_vacuous::<{ omission::RECORDS }>(Check::Checkpoints, "all checkpoints restore 0 0");
+    assert_vacuous::<{ omission::RECORDS }>(Check::Checkpoints, "all checkpoints restore \"0 0\"");
 }
 
 #[test]
@@ -360,6 +360,9 @@ fn checks_fail_without_what_they_are_about() {
     assert_vacuous::<{ omission::DEADLINE }>(Check::Deadlines, "it never had a deadline");
     assert_vacuous::<{ omission::MEMORY }>(Check::Memory, "it uses nothing that has a documented");
     assert_vacuous::<{ omission::MESSAGE_LEN }>(Check::Sizes, "max_message_len is None");
-    assert_vacuous::<{ omission::DURABLE }>(Check::Checkpoints, "all checkpoints restore");
+    assert_vacuous::<{ omission::DURABLE }>(
+        Check::Checkpoints,
+        "all checkpoints restore \"\", what",
+    );
     assert_vacuous::<{ omission::REFUSALS }>(Check::MessageRate, "it answered nothing");
 }

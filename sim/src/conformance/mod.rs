@@ -2,8 +2,9 @@
 //!
 //! The crate of a machine describes it once, as a [`Specimen`]: how a node is made, what its
 //! application does, and what is documented of its memory, sizes and message rate. The suite runs
-//! three such nodes in virtual time, with messages that are late, lost and duplicated, and looks at
-//! each of them before every input. A run depends on its seed alone.
+//! such nodes in virtual time, three of them unless the specimen says otherwise
+//! ([`NODES`](Specimen::NODES)), with messages that are late, lost and duplicated, and looks at each of
+//! them before every input. A run depends on its seed alone.
 //!
 //! | check | what a machine must keep |
 //! |---|---|

@@ -20,7 +20,7 @@ const START_US: u64 = 50_000;
 /// And that of a node that restarts fast, whose disk takes no time.
 const FAST_START_US: u64 = 1_000;
 
-/// What is different from a plain run: three honest nodes, messages that are late, lost and
+/// What is different from a plain run: honest nodes, messages that are late, lost and
 /// duplicated, and disks that take their time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Plan {
@@ -59,6 +59,17 @@ pub(super) enum Peer {
     RestartsFast,
     /// Starts without records once a second.
     ForgetsEachSecond,
+}
+
+impl Peer {
+    const fn adjective(self) -> &'static str {
+        match self {
+            Self::Honest => "last",
+            Self::Refuses => "refusing",
+            Self::ForgetsEachMessage | Self::ForgetsEachSecond => "forgetful",
+            Self::RestartsFast => "restarting",
+        }
+    }
 }
 
 impl fmt::Display for Peer {
@@ -401,9 +412,11 @@ impl<S: Specimen> Net<S> {
         let most = rate.messages + rate.answers * self.received;
         if *count > most {
             return Err(format!(
-                "more than {most} messages to node {to} in second {} of the run, in which the last \
+                "more than {most} messages to node {to} in second {} of the run, in which the {} \
                  node sent {}",
-                self.second, self.received
+                self.second,
+                self.plan.last.adjective(),
+                self.received
             ));
         }
         Ok(())

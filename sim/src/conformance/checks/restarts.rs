@@ -27,7 +27,7 @@ pub(in crate::conformance) fn checkpoints<S: Specimen>(seed: u64) -> Result<(), 
         return Ok(());
     }
     if restored.iter().all(|durable| durable == first) {
-        return Err(format!("all checkpoints restore {first}, whatever happened before"));
+        return Err(format!("all checkpoints restore \"{first}\", whatever happened before"));
     }
     if tally.swaps == 0 {
         return Err("no checkpoint was written in place of a log".to_owned());
@@ -53,7 +53,7 @@ fn restore_checkpoint<S: Specimen>(moment: &Moment<'_, S>) -> Result<Option<Stri
     let (of_log, of_checkpoint) = (S::durable(&from_log), S::durable(&machine));
     if of_log != of_checkpoint {
         return Err(format!(
-            "its records restore {of_log}, and its checkpoint restores {of_checkpoint}"
+            "its records restore \"{of_log}\", and its checkpoint restores \"{of_checkpoint}\""
         ));
     }
     Ok(Some(of_checkpoint))
