@@ -276,6 +276,8 @@ mod omission {
     pub(super) const MESSAGE_LEN: u8 = 4;
     pub(super) const DURABLE: u8 = 5;
     pub(super) const REFUSALS: u8 = 6;
+    /// Those that it has are no messages.
+    pub(super) const DECODABLE_REFUSALS: u8 = 7;
 }
 
 /// A [`Pings`] without something.
@@ -310,7 +312,11 @@ impl<const WHAT: u8> Specimen for Without<WHAT> {
     }
 
     fn refusals(message: &pinger::Message<{ bug::NONE }>) -> Vec<Vec<u8>> {
-        if WHAT == omission::REFUSALS { Vec::new() } else { Pings::refusals(message) }
+        match WHAT {
+            omission::REFUSALS => Vec::new(),
+            omission::DECODABLE_REFUSALS => vec![vec![9, 9, 9]],
+            _ => Pings::refusals(message),
+        }
     }
 
     fn memory(machine: &Self::Machine) -> Vec<(&'static str, usize, usize)> {
@@ -365,4 +371,8 @@ fn checks_fail_without_what_they_are_about() {
         "all checkpoints restore \"\", what",
     );
     assert_vacuous::<{ omission::REFUSALS }>(Check::MessageRate, "it answered nothing");
+    assert_vacuous::<{ omission::DECODABLE_REFUSALS }>(
+        Check::MessageRate,
+        "`refusals` gave bytes that are no message",
+    );
 }

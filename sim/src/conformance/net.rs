@@ -338,6 +338,11 @@ impl<S: Specimen> Net<S> {
         if !honest && last == Peer::Refuses {
             let message = <S::Machine as Machine>::Message::from_slice(bytes);
             for refusal in message.iter().flat_map(S::refusals) {
+                if <S::Machine as Machine>::Message::from_slice(&refusal).is_err() {
+                    return Err(format!(
+                        "`refusals` gave bytes that are no message: {refusal:02x?}"
+                    ));
+                }
                 self.send(node, from, refusal);
             }
             return Ok(());

@@ -70,7 +70,8 @@ pub trait Specimen: Sized + Clone {
     fn act(&mut self, machine: &mut Self::Machine, now: Instant, rng: &mut Rng);
 
     /// The messages by which a node that refuses everything answers this one, encoded. The check of
-    /// the message rate fails if there are none in a run.
+    /// the message rate fails if there are none in a run. Where the protocol has no such message: one
+    /// that acknowledges nothing, such as the oldest state.
     fn refusals(message: &<Self::Machine as Machine>::Message<'_>) -> Vec<Vec<u8>> {
         let _ = message;
         Vec::new()
