@@ -186,6 +186,23 @@ fn finds_deadline_that_does_not_move() {
 }
 
 #[test]
+fn names_the_deadlines_first() {
+    let failure = check_all::<Pings<{ bug::DEADLINE_STAYS }>>(SEEDS).unwrap_err();
+    assert_eq!(failure.check, Check::Deadlines, "{failure}");
+    let failure = check_all::<Pings<{ bug::TICKS_SEND }>>(SEEDS).unwrap_err();
+    assert_eq!(failure.check, Check::Deadlines, "{failure}");
+    assert!(failure.what.contains("before its deadline"), "{failure}");
+}
+
+#[test]
+fn run_without_end_names_its_input() {
+    let failure = check::<Pings<{ bug::TICKS_SEND }>>(Check::Memory, SEEDS).unwrap_err();
+    for words in ["does not end", "this input is the message [", "see Check::Deadlines"] {
+        assert!(failure.what.contains(words), "{failure}");
+    }
+}
+
+#[test]
 fn finds_two_encodings() {
     assert_only::<{ bug::TWO_ENCODINGS }>(&[Check::Encoding], "which encodes as");
 }

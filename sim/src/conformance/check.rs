@@ -34,14 +34,15 @@ pub enum Check {
 }
 
 impl Check {
-    /// All checks, in the order in which [`check_all`](super::check_all) runs them.
+    /// All checks, in the order in which [`check_all`](super::check_all) runs them. The deadlines come
+    /// first: where they are wrong, no other check has a run that ends.
     pub const ALL: [Self; 10] = [
+        Self::Deadlines,
         Self::Encoding,
         Self::Sizes,
         Self::Memory,
         Self::Determinism,
         Self::SpuriousInputs,
-        Self::Deadlines,
         Self::Refusals,
         Self::Checkpoints,
         Self::Replay,

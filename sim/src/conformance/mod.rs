@@ -8,12 +8,12 @@
 //!
 //! | check | what a machine must keep |
 //! |---|---|
+//! | [`Deadlines`](Check::Deadlines) | nothing happens before the deadline, and a tick moves it |
 //! | [`Encoding`](Check::Encoding) | each message and record has one encoding, and reads back as it was |
 //! | [`Sizes`](Check::Sizes) | the longest message and record are as long as it says |
 //! | [`Memory`](Check::Memory) | memory stays within the documented formulas |
 //! | [`Determinism`](Check::Determinism) | same inputs, same outputs; polled or drained |
 //! | [`SpuriousInputs`](Check::SpuriousInputs) | spurious ticks and old tickets change nothing |
-//! | [`Deadlines`](Check::Deadlines) | nothing happens before the deadline, and a tick moves it |
 //! | [`Refusals`](Check::Refusals) | a refused message is counted, and changes nothing else |
 //! | [`Checkpoints`](Check::Checkpoints) | a checkpoint restores what all the records restore |
 //! | [`Replay`](Check::Replay) | records are accepted without any unacknowledged suffix |
@@ -248,12 +248,12 @@ macro_rules! conformance_tests {
             type Tested = $specimen;
 
             $crate::conformance_tests! { @tests Tested, $seeds;
+                deadlines Deadlines,
                 encoding Encoding,
                 sizes Sizes,
                 memory Memory,
                 determinism Determinism,
                 spurious_inputs SpuriousInputs,
-                deadlines Deadlines,
                 refusals Refusals,
                 checkpoints Checkpoints,
                 replay Replay,

@@ -11,8 +11,9 @@ use super::specimen::Specimen;
 /// rest.
 const MAX_ROUNDS: usize = 1_000;
 
-/// No run is as long as this: one of a few seconds that comes to more steps does not end.
-const MAX_STEPS: u64 = 1_000_000;
+/// A node takes fewer steps in a second of virtual time, but for those that its promised messages
+/// cause: a run that comes to more does not end.
+const MAX_STEPS_PER_SECOND: u64 = 10_000;
 
 /// A start takes so long, in µs; messages that arrive meanwhile are lost.
 const START_US: u64 = 50_000;
@@ -98,6 +99,24 @@ pub(super) enum Input {
     Erase,
     /// The node is up again, and takes this message.
     Start(NodeId, Vec<u8>),
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(from, bytes) => write!(f, "the message {bytes:02x?} from node {from}"),
+            Self::Written(..) => f.write_str("records that are durable"),
+            Self::Act => f.write_str("a call of the application"),
+            Self::Deadline => f.write_str("a tick at its deadline"),
+            Self::Spurious => f.write_str("a spurious tick"),
+            Self::Restart => f.write_str("a restart"),
+            Self::Swap => f.write_str("a checkpoint in place of the log"),
+            Self::Erase => f.write_str("a start without records"),
+            Self::Start(from, bytes) => {
+                write!(f, "a start, and the message {bytes:02x?} from node {from}")
+            }
+        }
+    }
 }
 
 /// A node before an input: it was ticked at `now`, and has nothing to do.
@@ -203,8 +222,11 @@ impl<S: Specimen> Net<S> {
         }
         while let Some((node, input)) = self.next() {
             (self.node, self.steps) = (node, self.steps + 1);
-            if self.steps > MAX_STEPS {
-                return Err("the run does not end: inputs and outputs cause each other".to_owned());
+            if self.steps > Self::max_steps() {
+                return Err(format!(
+                    "the run does not end, as inputs and outputs cause each other; this input is \
+                     {input}; see Check::Deadlines"
+                ));
             }
             let needs_tick = matches!(input, Input::Written(..) | Input::Act | Input::Swap);
             if needs_tick || (probe.is_some() && self.is_honest(node)) {
@@ -219,6 +241,13 @@ impl<S: Specimen> Net<S> {
             self.apply(node, input)?;
         }
         Ok(())
+    }
+
+    const fn max_steps() -> u64 {
+        let nodes = S::NODES as u64;
+        // each message is sent in a step of one node, and taken in one of another
+        let each = MAX_STEPS_PER_SECOND + 2 * nodes * S::MESSAGES_PER_SECOND;
+        nodes * each * S::RUN_US.div_ceil(1_000_000)
     }
 
     fn start(&mut self, node: usize) -> Result<(), String> {

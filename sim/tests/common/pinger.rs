@@ -33,6 +33,7 @@ pub mod bug {
     pub const STORM: u8 = 23;
     pub const REFUSES_NOTHING: u8 = 24;
     pub const REFUSES_EVERYTHING: u8 = 25;
+    pub const TICKS_SEND: u8 = 26;
 }
 
 const PING_US: u64 = 50_000;
@@ -190,6 +191,9 @@ impl<const BUG: u8> Machine for Pinger<BUG> {
 
     fn tick(&mut self, now: Instant) {
         self.started = true;
+        if BUG == bug::TICKS_SEND {
+            self.pings_due.clone_from(&self.others);
+        }
         let early = if BUG == bug::ACTS_EARLY { 10_000 } else { 0 };
         if now.after(early) < self.ping_at {
             self.idle_ticks += 1;
