@@ -203,6 +203,15 @@ fn run_without_end_names_its_input() {
 }
 
 #[test]
+fn finds_panic() {
+    // only those that hear it from another peer, or in a damaged message
+    assert_only::<{ bug::PANICS }>(
+        &[Check::Refusals, Check::MessageRate],
+        "it panicked: nobody heard this; the input is the message [01, 00] from node",
+    );
+}
+
+#[test]
 fn finds_two_encodings() {
     assert_only::<{ bug::TWO_ENCODINGS }>(&[Check::Encoding], "which encodes as");
 }

@@ -19,6 +19,8 @@
 //! | [`Replay`](Check::Replay) | records are accepted without any unacknowledged suffix |
 //! | [`MessageRate`](Check::MessageRate) | no storm with a peer that refuses or forgets everything |
 //!
+//! A machine that panics fails the check that is running, with the seed and the step.
+//!
 //! A check fails, too, if there was nothing to look at: a machine that refused none of the messages
 //! that were tried, wrote no record or has no documented bound passes nothing. What a machine does
 //! not have its specimen says ([`RECORDS`](Specimen::RECORDS),
@@ -197,6 +199,7 @@ mod emitted;
 mod host;
 mod net;
 mod observed;
+mod panics;
 mod specimen;
 
 use core::ops::Range;
@@ -223,7 +226,8 @@ pub fn check<S: Specimen>(check: Check, seeds: Range<u64>) -> Result<(), Failure
         Check::MessageRate => checks::message_rate::<S>,
     };
     seeds.into_iter().try_for_each(|seed| {
-        run(seed).map_err(|what| Failure { machine: S::NAME, check, seed, what })
+        let result = panics::caught(|| run(seed)).and_then(|result| result);
+        result.map_err(|what| Failure { machine: S::NAME, check, seed, what })
     })
 }
 

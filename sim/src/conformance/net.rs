@@ -5,6 +5,7 @@ use quorate_core::{Instant, Machine, NodeId, Rng, Ticket, Wire};
 
 use super::emitted::{Emitted, Taking};
 use super::host::Host;
+use super::panics::caught;
 use super::specimen::Specimen;
 
 /// An application and its machine that call each other more often without an input never come to
@@ -166,7 +167,7 @@ pub(super) fn run<S: Specimen>(
     probe: Option<&mut Probe<'_, S>>,
 ) -> Result<Run, String> {
     let mut net = Net::new(plan);
-    let result = net.run(probe);
+    let result = caught(|| net.run(probe)).and_then(|result| result);
     result.map_err(|what| {
         format!("step {}, at {} µs, node {}: {what}", net.steps, net.now, net.node + 1)
     })?;
@@ -238,7 +239,8 @@ impl<S: Specimen> Net<S> {
                 let (now, host) = (self.instant(), self.host(node)?);
                 probe(&Moment { now, host, input: &input })?;
             }
-            self.apply(node, input)?;
+            caught(|| self.apply(node, &input))
+                .map_err(|panic| format!("{panic}; the input is {input}"))??;
         }
         Ok(())
     }
@@ -304,17 +306,17 @@ impl<S: Specimen> Net<S> {
         }
     }
 
-    fn apply(&mut self, node: usize, input: Input) -> Result<(), String> {
+    fn apply(&mut self, node: usize, input: &Input) -> Result<(), String> {
         let now = self.instant();
         let host = self.hosts.get_mut(node).ok_or("there is no such node")?;
         let tally = &mut self.done.tally;
         match input {
-            Input::Message(from, bytes) => return self.deliver(node, from, &bytes),
+            Input::Message(from, bytes) => return self.deliver(node, *from, bytes),
             Input::Written(ticket, records, life) => {
-                if life != host.life {
+                if *life != host.life {
                     return Ok(());
                 }
-                host.written(ticket, records);
+                host.written(*ticket, *records);
             }
             Input::Act => {
                 host.app.act(&mut host.machine, now, &mut host.rng);
@@ -343,7 +345,7 @@ impl<S: Specimen> Net<S> {
                 // it takes the message that it was started by
                 host.wake(now);
                 self.settle(node)?;
-                return self.receive(node, from, &bytes);
+                return self.receive(node, *from, bytes);
             }
             Input::Erase => {
                 tally.erased += 1;

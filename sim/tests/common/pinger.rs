@@ -34,6 +34,7 @@ pub mod bug {
     pub const REFUSES_NOTHING: u8 = 24;
     pub const REFUSES_EVERYTHING: u8 = 25;
     pub const TICKS_SEND: u8 = 26;
+    pub const PANICS: u8 = 27;
 }
 
 const PING_US: u64 = 50_000;
@@ -184,7 +185,7 @@ impl<const BUG: u8> Machine for Pinger<BUG> {
             Message::Ping(_) => self.answers_due.push(from),
             // asked again at once, in place of at the next deadline
             Message::Pong(false) if BUG == bug::STORM => self.pings_due.push(from),
-            Message::Pong(_) => {}
+            Message::Pong(heard) => assert!(BUG != bug::PANICS || heard, "nobody heard this"),
         }
         Ok(())
     }

@@ -3,6 +3,7 @@ use quorate_core::{Machine, NodeId, Rng, Wire};
 use crate::conformance::damage::{damage, random_bytes};
 use crate::conformance::net::{Input, Moment, Plan, run};
 use crate::conformance::observed::Observed;
+use crate::conformance::panics::caught;
 use crate::conformance::specimen::Specimen;
 
 /// How many messages are tried before an input, and how many earlier ones are remembered.
@@ -66,8 +67,9 @@ fn try_messages<S: Specimen>(
         let Ok(message) = <S::Machine as Machine>::Message::from_slice(&bytes) else { continue };
         let mut machine = host.machine.clone();
         let mut expected = machine.rejections();
-        let result = machine.receive(moment.now, from, message);
         let name = || format!("message {bytes:02x?} from node {from}");
+        let result = caught(|| machine.receive(moment.now, from, message))
+            .map_err(|panic| format!("{panic}; the input is the {}", name()))?;
         if let Err(reason) = result {
             tried.refused += 1;
             let _ = expected.count(reason);
