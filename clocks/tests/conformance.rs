@@ -7,7 +7,7 @@ use core::marker::PhantomData;
 use quorate_clocks::Heap;
 use quorate_clocks::causal::{Config, Event, Message, Record};
 use quorate_clocks::{Actor, Causal, Dot, Inline, Storage, VersionVector};
-use quorate_core::{Instant, Machine, NodeId, Output, Rng, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Rng, Wire};
 use quorate_sim::conformance::Specimen;
 use quorate_sim::conformance_tests;
 
@@ -95,6 +95,11 @@ impl<A: Storage, M: Storage, P: Kind> Specimen for Application<A, M, P> {
     const MESSAGES_PER_SECOND: u64 = 20 * (1 + 2 * (Self::MOST_STORED + 1));
     const ANSWERS_PER_MESSAGE: u64 = 1;
     const ACT_US: u64 = 200_000;
+    const REJECTED: &'static [Rejected] = if M::FIXED {
+        &[Rejected::UnknownSender, Rejected::Full]
+    } else {
+        &[Rejected::UnknownSender] // on the heap there is room in a run
+    };
 
     fn new(node: usize) -> Self {
         Self { node, delivered: VersionVector::new(), storage: PhantomData }

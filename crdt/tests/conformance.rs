@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 
 use quorate_clocks::{Actor, Inline, Storage};
-use quorate_core::{Instant, NodeId, Reader, Rng, Shown, Wire, Writer};
+use quorate_core::{Instant, NodeId, Reader, Rejected, Rng, Shown, Wire, Writer};
 use quorate_crdt::{Config, Crdt, Message, OrSet, PnCounter, Record, Replica};
 use quorate_sim::conformance::Specimen;
 use quorate_sim::conformance_tests;
@@ -96,6 +96,7 @@ impl<T: Data, L: Storage, const DURABLE: bool> Specimen for Application<T, L, DU
         2 * (2 * (1 + 2 + (L::LIMIT as u64).div_ceil(MAX_DELTA)) + 3 * 30);
     const ANSWERS_PER_MESSAGE: u64 = 1;
     const RECORDS: bool = DURABLE;
+    const REJECTED: &'static [Rejected] = &[Rejected::UnknownSender, Rejected::Malformed];
 
     fn new(node: usize) -> Self {
         Self { actor: NodeId::new(node as u64 + 1).into(), data: PhantomData }

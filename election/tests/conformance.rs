@@ -3,7 +3,7 @@
 
 use core::marker::PhantomData;
 
-use quorate_core::{Drift, Instant, Machine, NodeId, Output, Rng, Wire};
+use quorate_core::{Drift, Instant, Machine, NodeId, Output, Rejected, Rng, Wire};
 use quorate_election::ring::{self, ChangRoberts, Collecting, Direction, HirschbergSinclair};
 use quorate_election::{Bully, Config, Epoch, Inline, Mode, Record, Ring, Status, Takeover, bully};
 use quorate_sim::conformance::Specimen;
@@ -169,6 +169,8 @@ where
     const MESSAGES_PER_SECOND: u64 =
         E::MESSAGES_PER_ANSWER_TIMEOUT * 1_000_000 / Config::lan().answer_timeout_us;
     const ANSWERS_PER_MESSAGE: u64 = 2;
+    const REJECTED: &'static [Rejected] =
+        &[Rejected::UnknownSender, Rejected::Malformed, Rejected::OutOfRange, Rejected::Impossible];
     const ACT_US: u64 = 300_000;
 
     fn new(node: usize) -> Self {

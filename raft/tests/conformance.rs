@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 use quorate_raft::ReplicatedLog as _;
 
-use quorate_core::{Instant, Machine, NodeId, Rng};
+use quorate_core::{Instant, Machine, NodeId, Rejected, Rng};
 #[cfg(feature = "alloc")]
 use quorate_raft::Heap;
 use quorate_raft::{
@@ -110,6 +110,8 @@ impl<S: Kind> Specimen for Application<S> {
     // what `Raft` promises: 8 per heartbeat, as in `message_storms.rs`, and what clients cause, who act
     // 20 times a second on either node
     const MESSAGES_PER_SECOND: u64 = 8 * 1_000_000 / Config::lan().heartbeat_us + 2 * 20;
+    const REJECTED: &'static [Rejected] =
+        &[Rejected::UnknownSender, Rejected::Malformed, Rejected::OutOfRange, Rejected::Impossible];
 
     fn new(node: usize) -> Self {
         Self {

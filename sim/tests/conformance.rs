@@ -3,7 +3,7 @@
 
 use crate::common::pinger::{self, Pinger, bug};
 use crate::common::{MaxRegister, bug as register_bug, max_register as register};
-use quorate_core::{Instant, Rng};
+use quorate_core::{Instant, Rejected, Rng};
 use quorate_sim::conformance::{Check, Specimen, check, check_all};
 
 /// The application of a [`Pinger`].
@@ -16,6 +16,7 @@ impl<const BUG: u8> Specimen for Pings<BUG> {
     const NAME: &'static str = "pinger";
     const MESSAGES_PER_SECOND: u64 = 150;
     const ANSWERS_PER_MESSAGE: u64 = 1;
+    const REJECTED: &'static [Rejected] = &[Rejected::UnknownSender, Rejected::OutOfRange];
 
     fn new(node: usize) -> Self {
         Self(node)
@@ -42,7 +43,7 @@ impl<const BUG: u8> Specimen for Pings<BUG> {
     }
 
     fn longest_message(&self) -> Option<Vec<u8>> {
-        Some(vec![0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1])
+        Some([&[0][..], &[0xff; 8], &[0x3f]].concat())
     }
 
     fn longest_record(&self) -> Option<Vec<u8>> {
@@ -90,6 +91,14 @@ fn finds_refusal_that_makes_an_output() {
 #[test]
 fn finds_refusal_that_changes_the_state() {
     assert_only::<{ bug::REFUSAL_TAKEN }>(&[Check::Refusals], "status changed from");
+}
+
+#[test]
+fn finds_refusal_of_a_large_number_that_changes_the_state() {
+    assert_only::<{ bug::LARGE_REFUSAL_TAKEN }>(
+        &[Check::Refusals],
+        "(a number is beyond what an honest node reaches), and its status changed from",
+    );
 }
 
 #[test]
@@ -304,6 +313,8 @@ mod omission {
     pub(super) const REFUSALS: u8 = 6;
     /// Those that it has are no messages.
     pub(super) const DECODABLE_REFUSALS: u8 = 7;
+    /// It refuses no message for a reason that it names.
+    pub(super) const REJECTED: u8 = 8;
 }
 
 /// A [`Pings`] without something.
@@ -314,6 +325,10 @@ impl<const WHAT: u8> Specimen for Without<WHAT> {
     type Machine = Pinger<{ bug::NONE }>;
 
     const NAME: &'static str = "pinger without something";
+    const REJECTED: &'static [Rejected] = match WHAT {
+        omission::REJECTED => &[Rejected::Full],
+        _ => &[Rejected::UnknownSender],
+    };
     const NODES: usize = if WHAT == omission::MESSAGES { 1 } else { 3 };
     const MESSAGES_PER_SECOND: u64 = 150;
     const ANSWERS_PER_MESSAGE: u64 = 1;
@@ -397,6 +412,7 @@ fn checks_fail_without_what_they_are_about() {
         "all checkpoints restore \"\", what",
     );
     assert_vacuous::<{ omission::REFUSALS }>(Check::MessageRate, "it answered nothing");
+    assert_vacuous::<{ omission::REJECTED }>(Check::Refusals, "and none of them as Full (no room");
     assert_vacuous::<{ omission::DECODABLE_REFUSALS }>(
         Check::MessageRate,
         "`refusals` gave bytes that are no message",

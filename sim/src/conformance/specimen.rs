@@ -1,4 +1,4 @@
-use quorate_core::{Instant, Machine, Rng};
+use quorate_core::{Instant, Machine, Rejected, Rng};
 
 /// A machine in the conformance suite: how it is made, and the application of one node beside it.
 ///
@@ -29,6 +29,11 @@ pub trait Specimen: Sized + Clone {
     /// millisecond, where answers are bounded by its rate only: 0 where they are bounded by time. A
     /// peer that takes 50 ms, or refuses everything, must not cause any more.
     const ANSWERS_PER_MESSAGE: u64 = 0;
+
+    /// Why the machine refuses messages. The check of the refusals fails if none is refused for one of
+    /// these reasons, as it has looked at no such refusal then: name all that one changed number or
+    /// another sender can cause, in any state that a run comes to.
+    const REJECTED: &'static [Rejected] = &[Rejected::UnknownSender];
 
     /// Whether the machine writes records. The checks that are about them fail where there are none.
     const RECORDS: bool = true;

@@ -35,9 +35,13 @@ pub mod bug {
     pub const REFUSES_EVERYTHING: u8 = 25;
     pub const TICKS_SEND: u8 = 26;
     pub const PANICS: u8 = 27;
+    pub const LARGE_REFUSAL_TAKEN: u8 = 28;
 }
 
 const PING_US: u64 = 50_000;
+
+/// No sum gets so large.
+const SUM_LIMIT: u64 = 1 << 62;
 
 /// State outside of the machine, which it should not read.
 static GLOBAL_STATE: AtomicU64 = AtomicU64::new(0);
@@ -133,16 +137,27 @@ impl<const BUG: u8> Pinger<BUG> {
         self
     }
 
-    fn refuse(&mut self, from: NodeId, message: Message<BUG>) -> Rejected {
+    /// Why a message is refused, if it is.
+    fn check(&self, from: NodeId, message: Message<BUG>) -> Result<(), Rejected> {
+        match message {
+            _ if BUG == bug::REFUSES_NOTHING => Ok(()),
+            _ if BUG == bug::REFUSES_EVERYTHING => Err(Rejected::UnknownSender),
+            _ if !self.others.contains(&from) => Err(Rejected::UnknownSender),
+            Message::Ping(sum) if sum >= SUM_LIMIT => Err(Rejected::OutOfRange),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse(&mut self, from: NodeId, reason: Rejected) -> Rejected {
         match BUG {
             bug::REFUSAL_MOVES_DEADLINE => self.ping_at = self.ping_at.after(1),
             bug::REFUSAL_ANSWERED => self.answers_due.push(from),
             bug::REFUSAL_TAKEN => self.heard += 1,
-            bug::REFUSAL_NOT_COUNTED => return Rejected::UnknownSender,
+            bug::REFUSAL_NOT_COUNTED => return reason,
+            bug::LARGE_REFUSAL_TAKEN if reason == Rejected::OutOfRange => self.heard += 1,
             _ => {}
         }
-        let _ = message;
-        self.rejections.count(Rejected::UnknownSender)
+        self.rejections.count(reason)
     }
 }
 
@@ -173,9 +188,8 @@ impl<const BUG: u8> Machine for Pinger<BUG> {
         from: NodeId,
         message: Message<BUG>,
     ) -> Result<(), Rejected> {
-        let unknown = !self.others.contains(&from);
-        if (unknown && BUG != bug::REFUSES_NOTHING) || BUG == bug::REFUSES_EVERYTHING {
-            return Err(self.refuse(from, message));
+        if let Err(reason) = self.check(from, message) {
+            return Err(self.refuse(from, reason));
         }
         if BUG == bug::ACCEPTED_COUNTED {
             self.rejections.count(Rejected::Malformed);
@@ -273,7 +287,7 @@ impl<const BUG: u8> Machine for Pinger<BUG> {
     }
 
     fn max_message_len(&self) -> Option<usize> {
-        Some(if BUG == bug::LONG_MESSAGE { 2 } else { 11 })
+        Some(if BUG == bug::LONG_MESSAGE { 2 } else { 10 })
     }
 
     fn max_record_len(&self) -> Option<usize> {

@@ -1,6 +1,6 @@
-use quorate_core::{Machine, NodeId, Rng, Wire};
+use quorate_core::{Machine, NodeId, Rejected, Rng, Wire};
 
-use crate::conformance::damage::{damage, random_bytes};
+use crate::conformance::damage::{damage, raise, random_bytes};
 use crate::conformance::net::{Input, Moment, Plan, run};
 use crate::conformance::observed::Observed;
 use crate::conformance::panics::caught;
@@ -20,6 +20,7 @@ pub(in crate::conformance) fn refusals<S: Specimen>(seed: u64) -> Result<(), Str
     let mut rng = Rng::new(!seed);
     let mut earlier: Vec<Vec<u8>> = Vec::new();
     let mut tried = Tried::default();
+    let longest = S::new(0).longest_message();
     let mut probe = |moment: &Moment<'_, S>| {
         if let Input::Message(_, bytes) = moment.input {
             let room = REMEMBERED.min(earlier.len() + 1) as u64;
@@ -30,40 +31,61 @@ pub(in crate::conformance) fn refusals<S: Specimen>(seed: u64) -> Result<(), Str
             }
         }
         if rng.chance(1, SAMPLED) {
-            try_messages(moment, &earlier, &mut rng, &mut tried)
+            try_messages(
+                moment,
+                Known { earlier: &earlier, longest: longest.as_deref() },
+                &mut rng,
+                &mut tried,
+            )
         } else {
             Ok(())
         }
     };
     run::<S>(Plan { seed, ..Plan::default() }, Some(&mut probe))?;
-    match tried {
-        Tried { accepted, refused: 0 } => Err(format!(
+    let Tried { accepted, refused, ref reasons } = tried;
+    if refused == 0 {
+        return Err(format!(
             "it accepted all of {accepted} messages that were tried, and so refuses nothing"
+        ));
+    }
+    if accepted == 0 {
+        return Err(format!("it refused all of {refused} messages that were tried"));
+    }
+    match S::REJECTED.iter().find(|reason| !reasons.contains(reason)) {
+        Some(reason) => Err(format!(
+            "it refused {refused} messages that were tried, and none of them as {reason:?} \
+             ({reason})"
         )),
-        Tried { accepted: 0, refused } => {
-            Err(format!("it refused all of {refused} messages that were tried"))
-        }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
-/// How many messages were tried.
+/// How many messages were tried, and why they were refused.
 #[derive(Default)]
 struct Tried {
     accepted: u64,
     refused: u64,
+    reasons: Vec<Rejected>,
+}
+
+/// Messages that are there to be tried.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    /// Of this run.
+    earlier: &'a [Vec<u8>],
+    longest: Option<&'a [u8]>,
 }
 
 fn try_messages<S: Specimen>(
     moment: &Moment<'_, S>,
-    earlier: &[Vec<u8>],
+    known: Known<'_>,
     rng: &mut Rng,
     tried: &mut Tried,
 ) -> Result<(), String> {
     let host = moment.host;
     let before = Observed::<S>::of(&host.machine, moment.now, host.issued)?;
     for _ in 0..TRIES {
-        let (from, bytes) = candidate(moment, earlier, rng);
+        let (from, bytes) = candidate(moment, known, rng);
         let Ok(message) = <S::Machine as Machine>::Message::from_slice(&bytes) else { continue };
         let mut machine = host.machine.clone();
         let mut expected = machine.rejections();
@@ -72,6 +94,9 @@ fn try_messages<S: Specimen>(
             .map_err(|panic| format!("{panic}; the input is the {}", name()))?;
         if let Err(reason) = result {
             tried.refused += 1;
+            if !tried.reasons.contains(&reason) {
+                tried.reasons.push(reason);
+            }
             let _ = expected.count(reason);
             let after = Observed::<S>::of(&machine, moment.now, host.issued)?;
             if let Some(difference) = before.difference(&after) {
@@ -94,20 +119,24 @@ fn try_messages<S: Specimen>(
 /// A message that the node should refuse, or may.
 fn candidate<S: Specimen>(
     moment: &Moment<'_, S>,
-    earlier: &[Vec<u8>],
+    known: Known<'_>,
     rng: &mut Rng,
 ) -> (NodeId, Vec<u8>) {
-    let now = match moment.input {
-        Input::Message(_, bytes) if rng.chance(1, 2) => Some(bytes),
-        _ => earlier.get(rng.below(earlier.len() as u64) as usize),
+    let earlier = known.earlier.get(rng.below(known.earlier.len() as u64) as usize);
+    let message = match (moment.input, known.longest) {
+        (Input::Message(_, bytes), _) if rng.chance(1, 2) => Some(bytes.as_slice()),
+        (_, Some(longest)) if rng.chance(1, 6) => Some(longest),
+        _ => earlier.map(Vec::as_slice),
     };
     let from = match rng.below(6) {
         0 => STRANGER,
         _ => NodeId::new(1 + rng.below(S::NODES as u64)),
     };
-    match now {
-        Some(bytes) if rng.chance(1, 3) => (from, bytes.clone()),
-        Some(bytes) if rng.chance(9, 10) => (from, damage(bytes, rng)),
-        _ => (from, random_bytes(rng)),
-    }
+    let bytes = match (rng.below(15), message) {
+        (0, _) | (_, None) => random_bytes(rng),
+        (1..=4, Some(bytes)) => bytes.to_vec(),
+        (5..=7, Some(bytes)) => raise(bytes, rng),
+        (_, Some(bytes)) => damage(bytes, rng),
+    };
+    (from, bytes)
 }
