@@ -315,6 +315,8 @@ mod omission {
     pub(super) const DECODABLE_REFUSALS: u8 = 7;
     /// It refuses no message for a reason that it names.
     pub(super) const REJECTED: u8 = 8;
+    /// Room for its pings in a burst.
+    pub(super) const BURST: u8 = 9;
 }
 
 /// A [`Pings`] without something.
@@ -325,6 +327,10 @@ impl<const WHAT: u8> Specimen for Without<WHAT> {
     type Machine = Pinger<{ bug::NONE }>;
 
     const NAME: &'static str = "pinger without something";
+    const BURST: Option<(u64, u64)> = match WHAT {
+        omission::BURST => Some((60_000, 3)),
+        _ => Some((60_000, 6)),
+    };
     const REJECTED: &'static [Rejected] = match WHAT {
         omission::REJECTED => &[Rejected::Full],
         _ => &[Rejected::UnknownSender],
@@ -375,6 +381,12 @@ impl<const WHAT: u8> Specimen for Without<WHAT> {
     fn longest_record(&self) -> Option<Vec<u8>> {
         self.0.longest_record()
     }
+}
+
+#[test]
+fn burst_is_bounded() {
+    assert_eq!(check::<Without<{ omission::RECORDS }>>(Check::MessageRate, SEEDS), Ok(()));
+    assert_vacuous::<{ omission::BURST }>(Check::MessageRate, "messages to node 2 within 60000 µs");
 }
 
 /// The check fails in these words, as it has nothing to look at.

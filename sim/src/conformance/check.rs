@@ -30,8 +30,9 @@ pub enum Check {
     Memory,
     /// No message or record is longer than the machine says, and the longest are as long.
     Sizes,
-    /// Messages in a second of virtual time stay bounded, with a peer that refuses everything, one
-    /// that forgets everything with each message, and one that does so once a second.
+    /// Messages in a second of virtual time, and in a [burst](super::Specimen::BURST), stay bounded: with
+    /// honest peers, with a peer that refuses everything, one that forgets everything with each
+    /// message, and one that does so once a second.
     MessageRate,
 }
 

@@ -1,5 +1,5 @@
 use core::fmt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use quorate_core::{Instant, Machine, NodeId, Rng, Ticket, Wire};
 
@@ -46,6 +46,8 @@ pub(super) struct Rate {
     pub(super) messages: u64,
     /// And so many for each message that the last node sent in that second.
     pub(super) answers: u64,
+    /// A shorter time, and the most messages within that.
+    pub(super) burst: Option<(u64, u64)>,
 }
 
 /// What a node is that the others must bear.
@@ -192,6 +194,8 @@ struct Net<S: Specimen> {
     sent: BTreeMap<(usize, NodeId), u64>,
     received: u64,
     second: u64,
+    /// When the last messages were sent, by sender and receiver: those of one burst.
+    bursts: BTreeMap<(usize, NodeId), VecDeque<u64>>,
 }
 
 impl<S: Specimen> Net<S> {
@@ -213,6 +217,7 @@ impl<S: Specimen> Net<S> {
             sent: BTreeMap::new(),
             received: 0,
             second: 0,
+            bursts: BTreeMap::new(),
         }
     }
 
@@ -454,6 +459,17 @@ impl<S: Specimen> Net<S> {
                 self.plan.last.adjective(),
                 self.received
             ));
+        }
+        self.count_burst(node, to, rate)
+    }
+
+    fn count_burst(&mut self, node: usize, to: NodeId, rate: Rate) -> Result<(), String> {
+        let Some((time_us, most)) = rate.burst else { return Ok(()) };
+        let burst = self.bursts.entry((node, to)).or_default();
+        burst.retain(|at| self.now - at < time_us);
+        burst.push_back(self.now);
+        if burst.len() as u64 > most {
+            return Err(format!("more than {most} messages to node {to} within {time_us} µs"));
         }
         Ok(())
     }

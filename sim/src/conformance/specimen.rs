@@ -25,8 +25,12 @@ pub trait Specimen: Sized + Clone {
     /// do: what the documentation of the machine promises.
     const MESSAGES_PER_SECOND: u64;
 
+    /// The most messages that a node sends to one other node within a shorter time, in µs: the time, and
+    /// how many. `None` where the documentation of the machine bounds no burst.
+    const BURST: Option<(u64, u64)> = None;
+
     /// And so many for each message of a peer that restarts all the time and is up within a
-    /// millisecond, where answers are bounded by its rate only: 0 where they are bounded by time. A
+    /// millisecond, in a second, where answers are bounded by its rate only: 0 where they are bounded by time. A
     /// peer that takes 50 ms, or refuses everything, must not cause any more.
     const ANSWERS_PER_MESSAGE: u64 = 0;
 
