@@ -11,6 +11,7 @@ mod erased_nodes;
 mod fault_tolerance;
 mod leader_stickiness;
 mod lease_takeover;
+mod message_bursts;
 mod rejected_messages;
 mod ring_message_counts;
 mod ring_rules;

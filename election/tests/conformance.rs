@@ -10,6 +10,7 @@ use quorate_sim::conformance::Specimen;
 use quorate_sim::conformance_tests;
 
 use crate::common::{Node, bytes};
+use crate::message_bursts::{bully_burst, ring_burst};
 
 /// An election with a configuration.
 #[derive(Clone)]
@@ -49,23 +50,36 @@ configured! {
     LeaseKeep "election, lease mode that keeps leaders" Keep LEASE;
 }
 
+/// What all configurations have in common.
+const CONFIG: Config = Config::lan();
+
+const fn in_a_second(us: u64) -> u64 {
+    1_000_000_u64.div_ceil(us)
+}
+
 /// The messages of an election, and what they take.
 trait Elects: Node + Clone {
+    const NODES: usize;
     const MEMORY: usize;
-    const MESSAGES_PER_ANSWER_TIMEOUT: u64;
+    /// The most messages to one other node within an `answer_timeout_us`, and on average within a second.
+    const BURST: u64;
+    const MESSAGES_PER_SECOND: u64;
     /// A message of this epoch of node 3 that makes node 1 send its longest message.
     fn lengthen(epoch: Epoch) -> Vec<u8>;
     fn refuse(message: &Self::Message<'_>) -> Vec<Vec<u8>>;
 }
 
-/// An epoch after this one, of the node that refuses everything.
-fn later(epoch: Epoch) -> Epoch {
-    Epoch::from_token(((epoch.token() >> 5) + 1) << 5 | 2)
+/// An epoch after this one, of the last of `nodes`: the one that refuses everything.
+fn later(epoch: Epoch, nodes: usize) -> Epoch {
+    Epoch::from_token(((epoch.token() >> 5) + 1) << 5 | (nodes as u64 - 1))
 }
 
 impl<const N: usize> Elects for Bully<Inline<N>> {
+    const NODES: usize = N;
     const MEMORY: usize = 304 + 8 * N;
-    const MESSAGES_PER_ANSWER_TIMEOUT: u64 = 3;
+    const BURST: u64 = bully_burst(N as u64);
+    const MESSAGES_PER_SECOND: u64 = Self::BURST * in_a_second(CONFIG.outcome_timeout_us)
+        + 3 * in_a_second(CONFIG.answer_timeout_us);
 
     fn lengthen(epoch: Epoch) -> Vec<u8> {
         bytes(&bully::Message::Alive { epoch, round: u64::MAX }) // which it accepts
@@ -76,15 +90,20 @@ impl<const N: usize> Elects for Bully<Inline<N>> {
         match *message {
             Message::Election { epoch }
             | Message::Coordinator { epoch }
-            | Message::Alive { epoch, .. } => vec![bytes(&Message::Stale { epoch: later(epoch) })],
+            | Message::Alive { epoch, .. } => {
+                vec![bytes(&Message::Stale { epoch: later(epoch, N) })]
+            }
             _ => Vec::new(),
         }
     }
 }
 
 impl<A: Probes, const N: usize> Elects for Ring<A, Inline<N>> {
+    const NODES: usize = N;
     const MEMORY: usize = 256 + 64 * N;
-    const MESSAGES_PER_ANSWER_TIMEOUT: u64 = 5;
+    const BURST: u64 = ring_burst(N as u64, A::PROBES);
+    const MESSAGES_PER_SECOND: u64 =
+        Self::BURST * in_a_second(CONFIG.outcome_timeout_us) + 2 * in_a_second(CONFIG.heartbeat_us);
 
     /// The token of a better candidate, which it sends on.
     fn lengthen(token: Epoch) -> Vec<u8> {
@@ -100,7 +119,7 @@ impl<A: Probes, const N: usize> Elects for Ring<A, Inline<N>> {
         use ring::Message;
         match *message {
             Message::Alive { epoch } | Message::ConfirmLeadership { epoch } => {
-                vec![bytes(&Message::Alive { epoch: later(epoch) })]
+                vec![bytes(&Message::Alive { epoch: later(epoch, N) })]
             }
             _ => Vec::new(),
         }
@@ -127,7 +146,7 @@ fn last_epoch(n: u64, owner: u64) -> Epoch {
 impl<E: Elects, C: Configured> Election<E, C> {
     /// What node 1 says and writes when it is near the last epoch.
     fn last_outputs() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-        let ids = [1, 2, 3].map(NodeId::new);
+        let ids: Vec<NodeId> = (1..=Self::NODES as u64).map(NodeId::new).collect();
         let mut machine = E::make(ids[0], &ids, C::config());
         let record = bytes(&Record { epoch: last_epoch(0, 0) });
         machine.restore(E::Record::from_slice(&record).unwrap()).unwrap();
@@ -165,9 +184,10 @@ where
     type Machine = E;
 
     const NAME: &'static str = C::NAME;
+    const NODES: usize = E::NODES;
     // what the machines promise
-    const MESSAGES_PER_SECOND: u64 =
-        E::MESSAGES_PER_ANSWER_TIMEOUT * 1_000_000 / Config::lan().answer_timeout_us;
+    const MESSAGES_PER_SECOND: u64 = E::MESSAGES_PER_SECOND;
+    const BURST: Option<(u64, u64)> = Some((CONFIG.answer_timeout_us, E::BURST));
     const ANSWERS_PER_MESSAGE: u64 = 2;
     const REJECTED: &'static [Rejected] =
         &[Rejected::UnknownSender, Rejected::Malformed, Rejected::OutOfRange, Rejected::Impossible];
@@ -188,8 +208,8 @@ where
 
     fn act(&mut self, machine: &mut E, now: Instant, rng: &mut Rng) {
         match rng.below(4) {
-            0 => machine.fenced(now, later(machine.status().epoch)),
-            _ => machine.suspect(now, NodeId::new(1 + rng.below(3))),
+            0 => machine.fenced(now, later(machine.status().epoch, Self::NODES)),
+            _ => machine.suspect(now, NodeId::new(1 + rng.below(Self::NODES as u64))),
         }
     }
 
@@ -210,8 +230,8 @@ where
     }
 }
 
-type OfBully<C> = Election<Bully<Inline<3>>, C>;
-type OfRing<A, C> = Election<Ring<A, Inline<3>>, C>;
+type OfBully<C, const N: usize = 3> = Election<Bully<Inline<N>>, C>;
+type OfRing<A, C, const N: usize = 3> = Election<Ring<A, Inline<N>>, C>;
 
 conformance_tests! {
     bully_classic: OfBully<Classic>, seeds 0..8;
@@ -223,4 +243,9 @@ conformance_tests! {
     ring_collecting: OfRing<Collecting, Classic>, seeds 0..8;
     ring_chang_roberts: OfRing<ChangRoberts, ClassicKeep>, seeds 0..8;
     ring_hirschberg_sinclair: OfRing<HirschbergSinclair, Classic>, seeds 0..8;
+    bully_classic_of_7: OfBully<Classic, 7>, seeds 0..4;
+    bully_quorum_keep_of_7: OfBully<QuorumKeep, 7>, seeds 0..4;
+    ring_collecting_of_7: OfRing<Collecting, Classic, 7>, seeds 0..4;
+    ring_chang_roberts_of_7: OfRing<ChangRoberts, ClassicKeep, 7>, seeds 0..4;
+    ring_hirschberg_sinclair_of_7: OfRing<HirschbergSinclair, Classic, 7>, seeds 0..4;
 }

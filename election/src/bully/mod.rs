@@ -120,10 +120,17 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// leader, and nobody has won yet, those that miss it ask; whoever hears its leader answers a higher node by STALE, which supports no
 /// claim.
 ///
-/// A node sends another at most 3 messages in each [`Config::answer_timeout_us`], even if a peer refuses everything, or loses its disk
-/// with each message and is up again after that timeout. A peer that restarts faster asks with each start: for each message of such a
-/// peer a node sends each other one up to 2 more. Answers wait for nothing, as whoever is not answered in time counts as dead, so
-/// the peer's own rate is the bound.
+/// Of `n` members, a node sends another:
+///
+/// * in a burst, within [`Config::answer_timeout_us`]: at most `2 n + 6` messages. All may hold an election at once: for each a node sends
+///   ELECTION on, or ANSWER and COORDINATOR back. Six more are one of each kind.
+/// * on average over a second: at most such a burst in each `outcome_timeout_us`, before which nobody holds another election, and 3
+///   messages in each `answer_timeout_us`: heartbeats, what is asked again, and answers to a peer that restarts.
+///
+/// That is so even if a peer refuses everything, or loses its disk with each message and is up again after the answer timeout. A peer
+/// that restarts faster asks with each start: for each message of such a peer a node sends each other one up to 2 more. Answers wait
+/// for nothing, as whoever is not answered in time counts as dead, so the peer's own rate is the bound. It is, too, for one that lies:
+/// that answers each claim by STALE, with a later epoch of a member with a lower id.
 ///
 /// # Upgrades
 ///

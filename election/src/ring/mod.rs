@@ -81,8 +81,19 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 /// nobody that is alive remembers cannot be noticed, as with [`Bully`](crate::Bully). Until it knows a leader it believes epochs however
 /// late they are, and lies about them.
 ///
-/// A node sends another at most 5 messages in each [`Config::answer_timeout_us`], even if a peer refuses everything, or loses its disk
-/// with each message and is up again after that timeout; and up to 2 more for each message of a peer that restarts faster.
+/// Of `n` members, a node sends another:
+///
+/// * in a burst, within [`Config::answer_timeout_us`]: at most `5 n + 3` messages. All may start an attempt at once, and each attempt
+///   passes each node once as a token and once as COORDINATOR; either is acknowledged, to the same node where but two are left; and the
+///   leader that it makes is heard. Three more are a heartbeat, a leader's question and the answer to one. With [`HirschbergSinclair`]
+///   it is `8 p + 3 n + 3`, with `p` phases, `⌈log2 n⌉ + 1`: in each, probes of two candidates at most come by, their replies, and
+///   as many acknowledgements.
+/// * on average over a second: at most such a burst in each `outcome_timeout_us`, before which nobody attempts it again, and 2 messages
+///   in each `heartbeat_us`. A hop that is not acknowledged is sent again after `answer_timeout_us`, `attempts` times in all.
+///
+/// That is so even if a peer refuses everything, or loses its disk with each message and is up again after the answer timeout. For each
+/// message of a peer that restarts faster there are up to 2 more; for each call of [`suspect`](Self::suspect),
+/// [`campaign`](Self::campaign) or [`fenced`](Self::fenced) one attempt more.
 ///
 /// RAM with `Inline<MEMBERS>`: 256 bytes and 64 a member. `MEMBERS` is also how many messages may be under way through one node; where there
 /// is no room the node does not acknowledge. [`HirschbergSinclair`] has up to four for each member.
