@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod board;
+mod order;
 mod outcomes;
 
 use board::{

@@ -29,12 +29,18 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// The next command that is to be handed to the log now; ask until there is none, in every turn of the loop. Give what the
     /// log says to [`submitted`](Self::submitted).
     ///
-    /// The first time, commands come in the order of their numbers.
+    /// The first time, commands come in the order of their numbers. After [`Busy`](SubmitError::Busy) and
+    /// [`LogFull`](SubmitError::LogFull) there is none in this turn.
     pub fn due(&mut self, now: Instant, leadership: Leadership) -> Option<Due<'_, T>> {
         self.observe(now, leadership);
         if self.offered.take().is_some() {
             // the application did not say what became of it
             self.look_again(now.after(self.config.retry_us));
+        }
+        if self.pass == Pass::Held {
+            // this turn ends, even if the clock says that the pause is over
+            self.pass = Pass::Before;
+            return None;
         }
         let at = match leadership.leader {
             Some(_) if now >= self.hold_until => self.next_due(now),
@@ -109,6 +115,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
                 pending.not_taken(reason, now);
                 self.hold_until = retry_at;
                 self.due_at = Instant::ZERO;
+                self.pass = Pass::Held;
             }
         }
     }
@@ -327,8 +334,8 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         (self.due_at, self.next_due_at) = (self.due_at.min(at), self.next_due_at.min(at));
     }
 
-    /// Nothing is held back any more.
+    /// Nothing is held back any more: what is due is looked for from the first command on.
     pub(super) const fn release(&mut self) {
-        (self.hold_until, self.hold) = (Instant::ZERO, None);
+        (self.hold_until, self.hold, self.pass) = (Instant::ZERO, None, Pass::Before);
     }
 }

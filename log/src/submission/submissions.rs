@@ -70,6 +70,8 @@ pub(super) enum Pass {
     Before,
     Running,
     Over,
+    /// The log had no room: nothing is due in this turn any more.
+    Held,
 }
 
 /// Why the log has no room: [`SubmitError::Busy`] or [`SubmitError::LogFull`].
