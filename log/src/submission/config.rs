@@ -11,8 +11,8 @@ pub struct Config {
     /// [`submit_until`](super::Submissions::submit_until) gives a command another deadline.
     /// Default 5 s.
     pub timeout_us: u64,
-    /// How long to wait after the log did not take a command, in µs. 0 counts as 1: without a
-    /// pause, the loop would never sleep. Default 20 ms.
+    /// How long to wait after the log did not take a command, in µs; another leader ends the pause.
+    /// 0 counts as 1: without a pause, the loop would never sleep. Default 20 ms.
     pub retry_us: u64,
     /// A command that the application itself [handed to the
     /// leader](super::Submissions::handed_over), and that is not applied after this long, is due

@@ -14,6 +14,8 @@ pub(super) struct Pending<T> {
     uncertain: bool,
     /// It is not submitted again before.
     retry_at: Instant,
+    /// The application said so, and not the log.
+    is_postponed: bool,
     lost_leaders: u32,
     /// Changes of leaders that were told when it was handed over.
     leader_changes: u32,
@@ -49,6 +51,7 @@ impl<T> Pending<T> {
             attempt: None,
             uncertain: false,
             retry_at: Instant::ZERO,
+            is_postponed: false,
             lost_leaders: 0,
             leader_changes: 0,
             max_lost_leaders,
@@ -90,7 +93,7 @@ impl<T> Pending<T> {
     pub(super) fn refused(&mut self, reason: Option<SubmitError>, retry_at: Instant) {
         self.attempt = None;
         self.refusal = reason;
-        self.retry_at = retry_at;
+        (self.retry_at, self.is_postponed) = (retry_at, false);
     }
 
     /// No answer is waited for any more, after so many changes of leaders: the leader is lost if there was one since, else the answer is.
@@ -109,7 +112,7 @@ impl<T> Pending<T> {
         }
         self.uncertain = true;
         self.lost_leaders = self.lost_leaders.saturating_add(1);
-        self.retry_at = now;
+        (self.retry_at, self.is_postponed) = (now, false);
         if !config.resubmit {
             self.ended.get_or_insert(Outcome::Unknown);
         }
@@ -122,10 +125,16 @@ impl<T> Pending<T> {
         }
     }
 
-    /// Another leader is known than the one it was handed to. What that does of an older proposal, the log tells, unless the
-    /// command is submitted again anyway.
+    /// Another leader is known than the one it was handed to, or that refused it. What that does of an older proposal, the log
+    /// tells, unless the command is submitted again anyway.
     pub(super) fn leader_changed(&mut self, config: &Config, leadership: Leadership, now: Instant) {
-        let Some(Attempt { way, epoch, .. }) = self.attempt else { return };
+        let Some(Attempt { way, epoch, .. }) = self.attempt else {
+            if !self.is_postponed {
+                // later commands go to this leader at once, and do not overtake it
+                self.retry_at = self.retry_at.min(now);
+            }
+            return;
+        };
         let told = matches!(way, Way::Forwarded(_));
         if config.resubmit && epoch != leadership.epoch && !told {
             self.unknown(config, now);
@@ -147,7 +156,7 @@ impl<T> Pending<T> {
 
     /// It is not due before.
     pub(super) fn postpone(&mut self, until: Instant) {
-        self.retry_at = until;
+        (self.retry_at, self.is_postponed) = (until, true);
         if let Some(attempt) = &mut self.attempt {
             attempt.resubmit_at = until;
         }

@@ -1,9 +1,10 @@
 //! Commands come into the log in the order of their numbers, whoever refuses them.
 
-use quorate_log::SubmitError;
+use quorate_core::Instant;
 use quorate_log::submission::Config;
+use quorate_log::{Leadership, SubmitError};
 
-use super::board::{AT_MOST_ONCE, Board, NONE, due, leads, ms, propose};
+use super::board::{AT_MOST_ONCE, Board, EXACTLY_ONCE, NONE, ONE, TWO, due, leads, ms, propose};
 
 const REFUSALS: [SubmitError; 2] = [SubmitError::Busy, SubmitError::LogFull];
 
@@ -53,4 +54,56 @@ fn a_command_without_room_is_not_overtaken_when_the_driver_leaves_its_loop() {
             assert_eq!(due(&mut board, ms(40), leads(3)), [1, 2]);
         }
     }
+}
+
+#[test]
+fn another_leader_ends_the_pause_of_a_refused_command() {
+    let nobody = Leadership { leader: None, epoch: 4 };
+    let elsewhere = Leadership { leader: Some(TWO), epoch: 3 };
+    for between in [None, Some(nobody)] {
+        let mut board = Board::new(AT_MOST_ONCE);
+        board.submit(ms(0), 'a').unwrap();
+        assert_eq!(board.due(ms(0), elsewhere).unwrap().number, 1);
+        board.submitted(ms(0), elsewhere, 1, Err(SubmitError::NotLeader(Some(TWO))));
+        assert_eq!(due(&mut board, ms(0), elsewhere), NONE);
+        if let Some(nobody) = between {
+            assert_eq!(due(&mut board, ms(0), nobody), NONE);
+        }
+        board.submit(ms(1), 'b').unwrap();
+        assert_eq!(due(&mut board, ms(1), leads(4)), [1, 2]);
+    }
+}
+
+#[test]
+fn another_leader_within_a_turn_begins_with_the_first_command() {
+    let elsewhere = Leadership { leader: Some(TWO), epoch: 3 };
+    let mut board = Board::new(AT_MOST_ONCE);
+    for command in ['a', 'b'] {
+        board.submit(ms(0), command).unwrap();
+    }
+    assert_eq!(board.due(ms(0), elsewhere).unwrap().number, 1);
+    board.submitted(ms(0), elsewhere, 1, Err(SubmitError::NotLeader(Some(TWO))));
+    assert_eq!(due(&mut board, ms(0), leads(4)), [1, 2]);
+}
+
+#[test]
+fn another_leader_does_not_end_what_the_application_postponed() {
+    let mut board = Board::new(EXACTLY_ONCE);
+    board.submit(ms(0), 'a').unwrap();
+    board.submit(ms(0), 'b').unwrap();
+    assert_eq!(board.due(ms(0), leads(3)).unwrap().number, 1);
+    board.submitted(ms(0), leads(3), 1, Err(SubmitError::NotLeader(Some(ONE))));
+    board.postpone(1, ms(500));
+    board.postpone(2, Instant::MAX);
+    assert_eq!(due(&mut board, ms(1), leads(4)), NONE);
+    assert_eq!(due(&mut board, ms(500), leads(4)), [1]);
+    // a refusal takes the place of what was postponed
+    board.submitted(ms(500), leads(4), 1, Err(SubmitError::NotLeader(Some(ONE))));
+    assert_eq!(due(&mut board, ms(501), leads(5)), [1]);
+    // and so does a lost leader
+    board.handed_over(ms(502), leads(5), 1, ONE);
+    board.postpone(1, Instant::MAX);
+    assert_eq!(due(&mut board, ms(503), leads(6)), [1]);
+    board.submitted(ms(503), leads(6), 1, Err(SubmitError::NotLeader(Some(ONE))));
+    assert_eq!(due(&mut board, ms(504), leads(7)), [1]);
 }
