@@ -199,16 +199,16 @@ fn a_message_of_the_applications_own_is_repeated() {
     let mut board = Board::new(EXACTLY_ONCE);
     board.submit(ms(0), 'a').unwrap();
     assert_eq!(due(&mut board, ms(0), leads(3)), [1]);
-    board.handed_over(ms(0), leads(3), 1, TWO);
+    let first = board.handed_over(ms(0), leads(3), 1, TWO);
     assert_eq!(due(&mut board, ms(999), leads(3)), NONE);
     assert_eq!(board.deadline(), Some(ms(1_000)));
     // another node has nothing to refuse
-    board.refused(ms(999), 1, ONE, SubmitError::Busy);
+    board.refused(ms(999), 1, first, ONE, SubmitError::Busy);
     assert_eq!(due(&mut board, ms(999), leads(3)), NONE);
     assert_eq!(due(&mut board, ms(1_000), leads(3)), [1]);
-    board.handed_over(ms(1_000), leads(3), 1, TWO);
+    let second = board.handed_over(ms(1_000), leads(3), 1, TWO);
     // the first message may still arrive
-    board.refused(ms(1_001), 1, TWO, SubmitError::Busy);
+    board.refused(ms(1_001), 1, second, TWO, SubmitError::Busy);
     assert_eq!(due(&mut board, ms(1_020), leads(3)), NONE);
     assert_eq!(due(&mut board, ms(1_021), leads(3)), [1]);
     assert_eq!(board.outcome(ms(10_000)), Some((1, 'a', Outcome::Unknown)));
@@ -220,8 +220,8 @@ fn at_most_once_hands_a_command_over_once() {
     board.submit(ms(0), 'a').unwrap();
     board.submit(ms(0), 'b').unwrap();
     board.handed_over(ms(0), leads(3), 1, TWO);
-    board.handed_over(ms(0), leads(3), 2, TWO);
-    board.refused(ms(1), 2, TWO, SubmitError::Busy);
+    let attempt = board.handed_over(ms(0), leads(3), 2, TWO);
+    board.refused(ms(1), 2, attempt, TWO, SubmitError::Busy);
     assert_eq!(due(&mut board, ms(5_000), leads(4)), [2], "it is certainly not in the log");
     assert_eq!(board.outcome(ms(10_000)), Some((1, 'a', Outcome::Unknown)));
     assert_eq!(board.outcome(ms(10_000)), Some((2, 'b', Outcome::Refused(SubmitError::Busy))));
@@ -281,10 +281,10 @@ fn pauses_of_zero_count_as_a_microsecond() {
     let mut board = Board::new(config);
     board.submit(now, 'a').unwrap();
     assert_eq!(board.due(now, leads(3)).unwrap().number, 1);
-    board.handed_over(now, leads(3), 1, TWO);
+    let attempt = board.handed_over(now, leads(3), 1, TWO);
     assert_eq!(due(&mut board, now, leads(3)), NONE);
     assert_eq!(board.deadline(), Some(next));
-    board.refused(now, 1, TWO, SubmitError::Busy);
+    board.refused(now, 1, attempt, TWO, SubmitError::Busy);
     assert_eq!(due(&mut board, now, leads(3)), NONE);
     assert_eq!(board.deadline(), Some(next));
 }

@@ -27,6 +27,8 @@ pub(crate) struct PendingBatch {
     /// Every node it was sent to: responses of others are ignored. At most as many as there are
     /// members.
     recipients: Vec<NodeId>,
+    /// The last time it was sent. Connections deliver a refusal once, so it is of that time.
+    attempt: u64,
     /// Why it was not executed the last time.
     pub(crate) refusal: Option<Refusal>,
 }
@@ -133,8 +135,9 @@ impl Pending {
         is_self: bool,
     ) {
         let Some(leader) = leadership.leader else { return };
-        self.submissions.handed_over(now, leadership, number, leader);
+        let attempt = self.submissions.handed_over(now, leadership, number, leader);
         let Some(waiting) = self.submissions.get_mut(number) else { return };
+        waiting.attempt = attempt;
         waiting.add_recipient(leader);
         let mib = (waiting.batch.ops.len() >> 20) as u64;
         if is_self {
@@ -147,10 +150,10 @@ impl Pending {
 
     /// A node to which it was sent refused it, or was not reached at all.
     pub(crate) fn refused(&mut self, now: Instant, number: u64, by: NodeId, reason: Refusal) {
-        if let Some(waiting) = self.submissions.get_mut(number) {
-            waiting.refusal = Some(reason);
-        }
-        self.submissions.refused(now, number, by, SubmitError::Busy);
+        let Some(waiting) = self.submissions.get_mut(number) else { return };
+        waiting.refusal = Some(reason);
+        let attempt = waiting.attempt;
+        self.submissions.refused(now, number, attempt, by, SubmitError::Busy);
     }
 
     /// The log did not take it: it is tried again soon.
@@ -228,7 +231,7 @@ impl PendingBatch {
         answer: oneshot::Sender<BatchReply>,
         deadline: Instant,
     ) -> Self {
-        Self { batch, answer, deadline, recipients: Vec::new(), refusal: None }
+        Self { batch, answer, deadline, recipients: Vec::new(), attempt: 0, refusal: None }
     }
 
     fn add_recipient(&mut self, node: NodeId) {

@@ -126,6 +126,9 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// Call it in place of [`submitted`](Self::submitted), or after it. After it, the
     /// [`deadline`](Self::deadline) is once as early as if the command were to be submitted again.
     ///
+    /// Returns the number of this attempt, which no other has, for [`refused`](Self::refused): send it along, so that a refusal can
+    /// repeat it.
+    ///
     /// ```
     /// # use quorate_core::{Instant, NodeId};
     /// # use quorate_log::submission::{Config, Inline, Submissions};
@@ -138,12 +141,21 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// assert!(submissions.due(Instant::from_millis(1_000), leadership).is_some());
     /// # Ok::<(), quorate_core::Full>(())
     /// ```
-    pub fn handed_over(&mut self, now: Instant, leadership: Leadership, number: u64, to: NodeId) {
+    pub fn handed_over(
+        &mut self,
+        now: Instant,
+        leadership: Leadership,
+        number: u64,
+        to: NodeId,
+    ) -> u64 {
         let (resubmit_at, changes) = (now.after(self.config.resend_us), self.leader_changes);
+        self.handed_over = self.handed_over.saturating_add(1);
+        let attempt = self.handed_over;
         if let Some(pending) = self.told(number) {
-            pending.attempt(Way::HandedOver(to), leadership.epoch, resubmit_at, changes);
+            pending.attempt(Way::HandedOver(to, attempt), leadership.epoch, resubmit_at, changes);
             self.look_again(resubmit_at);
         }
+        attempt
     }
 
     /// A command is not [`due`](Self::due) before `until`; one that was handed over is earlier, if the leader changes.
@@ -186,7 +198,8 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
         }
     }
 
-    /// A node that the application [handed a command to](Self::handed_over) says that it did not propose it, and will not.
+    /// A node that the application [handed a command to](Self::handed_over) says of this attempt that it did not propose it, and will not. Only
+    /// the last attempt counts: a refusal of an earlier one that is late, or comes twice, says nothing of the last.
     ///
     /// ```
     /// # use quorate_core::{Instant, NodeId};
@@ -195,15 +208,22 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
     /// # let leadership = Leadership { leader: Some(NodeId::new(2)), epoch: 3 };
     /// let mut submissions = Submissions::<&str, Inline<1>>::new(Config::exactly_once(5_000_000));
     /// submissions.submit(Instant::ZERO, "set x 1")?;
-    /// submissions.handed_over(Instant::ZERO, leadership, 1, NodeId::new(2));
-    /// submissions.refused(Instant::ZERO, 1, NodeId::new(2), SubmitError::Busy);
+    /// let attempt = submissions.handed_over(Instant::ZERO, leadership, 1, NodeId::new(2));
+    /// submissions.refused(Instant::ZERO, 1, attempt, NodeId::new(2), SubmitError::Busy);
     /// assert!(submissions.due(Instant::from_millis(20), leadership).is_some());
     /// # Ok::<(), quorate_core::Full>(())
     /// ```
-    pub fn refused(&mut self, now: Instant, number: u64, by: NodeId, reason: SubmitError) {
+    pub fn refused(
+        &mut self,
+        now: Instant,
+        number: u64,
+        attempt: u64,
+        by: NodeId,
+        reason: SubmitError,
+    ) {
         let retry_at = now.after(self.config.retry_us);
         if let Some(pending) = self.pending_mut(number)
-            && pending.way() == Some(Way::HandedOver(by))
+            && pending.way() == Some(Way::HandedOver(by, attempt))
         {
             pending.refused(Some(reason), retry_at);
             self.look_again(retry_at);

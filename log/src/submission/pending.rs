@@ -39,8 +39,8 @@ struct Attempt {
 pub(super) enum Way {
     Proposed(Proposal),
     Forwarded(ForwardId),
-    /// By the application itself.
-    HandedOver(NodeId),
+    /// By the application itself, and how many were handed over so before.
+    HandedOver(NodeId, u64),
 }
 
 impl<T> Pending<T> {

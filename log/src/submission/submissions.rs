@@ -60,6 +60,8 @@ pub struct Submissions<T: Debug, S: Storage> {
     pub(super) leadership: Leadership,
     /// How often the log told of a change of leaders.
     pub(super) leader_changes: u32,
+    /// How often the application handed a command over itself.
+    pub(super) handed_over: u64,
     /// The last index that was applied, as far as the application told.
     pub(super) applied: Index,
 }
@@ -112,6 +114,7 @@ impl<T: Debug, S: Storage> Submissions<T, S> {
             is_stopped: false,
             leadership: Leadership { leader: None, epoch: 0 },
             leader_changes: 0,
+            handed_over: 0,
             applied: 0,
         }
     }

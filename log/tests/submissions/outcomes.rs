@@ -91,8 +91,8 @@ fn a_refused_repeat_leaves_the_first_message_on_its_way() {
         board.submitted(ms(1_000), leads(3), 1, Err(reason));
         assert_eq!(board.known(1), Some(Outcome::Unknown), "{reason}");
         // nor does a refusal of the next message make anything certain
-        board.handed_over(ms(1_020), leads(3), 1, TWO);
-        board.refused(ms(1_021), 1, TWO, SubmitError::Busy);
+        let attempt = board.handed_over(ms(1_020), leads(3), 1, TWO);
+        board.refused(ms(1_021), 1, attempt, TWO, SubmitError::Busy);
         assert_eq!(board.known(1), Some(Outcome::Unknown), "{reason}");
     }
 }
@@ -233,4 +233,35 @@ fn what_has_ended_keeps_its_outcome_when_the_log_stops() {
     assert_eq!(board.outcome(ms(1)), Some((3, 'c', Outcome::Refused(SubmitError::TooLarge))));
     assert_eq!(board.outcome(ms(1)), Some((4, 'd', Outcome::Refused(SubmitError::Stopped))));
     assert_eq!(board.outcome(ms(1)), None);
+}
+
+#[test]
+fn a_late_refusal_says_nothing_of_the_next_attempt() {
+    let mut board = Board::new(AT_MOST_ONCE);
+    board.submit(ms(0), 'a').unwrap();
+    assert_eq!(due(&mut board, ms(0), leads(3)), [1]);
+    let first = board.handed_over(ms(0), leads(3), 1, TWO);
+    board.refused(ms(1), 1, first, TWO, SubmitError::Busy);
+    assert_eq!(board.known(1), Some(Outcome::Refused(SubmitError::Busy)));
+    assert_eq!(due(&mut board, ms(21), leads(3)), [1]);
+    let second = board.handed_over(ms(21), leads(3), 1, TWO);
+    // the network delivers the refusal twice
+    board.refused(ms(22), 1, first, TWO, SubmitError::Busy);
+    assert_eq!(board.known(1), Some(Outcome::Unknown));
+    assert_eq!(due(&mut board, ms(5_000), leads(3)), NONE, "it may be proposed");
+    board.refused(ms(5_000), 1, second, TWO, SubmitError::Busy);
+    assert_eq!(board.known(1), Some(Outcome::Refused(SubmitError::Busy)));
+    assert_eq!(due(&mut board, ms(5_020), leads(3)), [1]);
+}
+
+#[test]
+fn attempts_of_different_commands_have_different_numbers() {
+    let mut board = Board::new(AT_MOST_ONCE);
+    board.submit(ms(0), 'a').unwrap();
+    board.submit(ms(0), 'b').unwrap();
+    let first = board.handed_over(ms(0), leads(3), 1, TWO);
+    let second = board.handed_over(ms(0), leads(3), 2, TWO);
+    assert_ne!(first, second);
+    board.refused(ms(1), 1, second, TWO, SubmitError::Busy);
+    assert_eq!(board.known(1), Some(Outcome::Unknown));
 }
