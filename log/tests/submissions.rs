@@ -4,6 +4,7 @@
 mod board;
 mod order;
 mod outcomes;
+mod random;
 
 use board::{
     AT_MOST_ONCE, Board, EXACTLY_ONCE, NONE, ONE, TWO, due, forward, leads, ms, notice, propose,
