@@ -35,7 +35,7 @@ nothing.
     cargo xtask bugs                 all of them
     cargo xtask bugs vote lease      those with `vote` or `lease` in their name
     cargo xtask bugs election        those of a crate
-    cargo xtask bugs --seeds 500     another budget of seeds for each (12000 unless told)
+    cargo xtask bugs --seeds 500     another budget of seeds for each (40000 unless told)
     cargo xtask bugs --list          names and the rules they break, without running anything
     cargo xtask bugs --sample        as many of each crate as 120 seconds allow, in an order that
                                      the commit determines; CI runs this
@@ -58,7 +58,7 @@ and the same two commands.",
 };
 
 /// Seeds that each bug has to show itself.
-const SEEDS: u64 = 12_000;
+const SEEDS: u64 = 40_000;
 /// Seeds without a bug: `cargo xtask sim` runs more.
 const CONTROL_SEEDS: u64 = 200;
 /// The first seed.
