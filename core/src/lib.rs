@@ -14,6 +14,7 @@
 //! | [`List`], [`InlineList`], `HeapList` | bounded containers: full is an error, never a panic |
 //! | [`Rng`] | small seeded generator |
 //! | [`Wire`], [`Writer`], [`Reader`] | the postcard wire format, canonical, without recursion or allocation |
+//! | [`varint_len`], [`bytes_len`] | how many bytes an encoding takes, at compile time |
 //! | [`wire!`], [`Declared`], [`Field`] | one declaration for the codec, text, generator and table of a message |
 //! | [`Rejected`], [`Rejections`] | why a message from a peer was refused, and how often |
 //! | [`Corrupt`], [`Fatal`] | a record that cannot be replayed; a machine that stopped itself |
@@ -54,6 +55,7 @@ struct Readme;
 
 mod declare;
 mod drift;
+mod encoded_len;
 mod error;
 mod field;
 mod instant;
@@ -72,6 +74,7 @@ mod wire;
 pub use declare::__show_fields;
 pub use declare::{Declared, VisitedField};
 pub use drift::Drift;
+pub use encoded_len::{bytes_len, varint_len};
 pub use error::{Corrupt, Fatal, Full, Rejected, Rejections};
 pub use field::{Field, FieldValue, Shown};
 pub use instant::Instant;

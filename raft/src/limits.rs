@@ -1,5 +1,7 @@
 //! How long messages and records can be, as formulas that a program can compute at compile time.
 
+use quorate_core::{bytes_len, varint_len};
+
 use crate::Config;
 use crate::raft::Raft;
 use crate::storage::Storage;
@@ -39,10 +41,10 @@ impl<S: Storage> Raft<S> {
     pub const fn max_message_len(config: &Config) -> usize {
         let append = least(config.max_append_bytes, log_bytes::<S>(config));
         let entries = greatest(append, max_entry_len::<S>(config));
-        let append = add(1 + 5 * NUMBER, prefixed(entries));
+        let append = add(1 + 5 * NUMBER, bytes_len(entries));
         let part = least(config.max_snapshot_chunk_bytes, S::PART_BYTES);
-        let members = prefixed(members_len::<S>(config));
-        let snapshot = add(1 + 5 * NUMBER, add(members, prefixed(part)));
+        let members = bytes_len(members_len::<S>(config));
+        let snapshot = add(1 + 5 * NUMBER, add(members, bytes_len(part)));
         greatest(append, snapshot)
     }
 
@@ -61,9 +63,9 @@ impl<S: Storage> Raft<S> {
     #[must_use]
     pub const fn max_record_len(config: &Config) -> usize {
         let run = greatest(least(S::RUN_BYTES, log_bytes::<S>(config)), max_entry_len::<S>(config));
-        let append = add(1 + 2 * NUMBER, prefixed(run));
+        let append = add(1 + 2 * NUMBER, bytes_len(run));
         // who the members are as of a snapshot, or founded the cluster and when
-        let members = add(1 + 2 * ID, prefixed(members_len::<S>(config)));
+        let members = add(1 + 2 * ID, bytes_len(members_len::<S>(config)));
         greatest(append, add(ID, members))
     }
 }
@@ -74,7 +76,7 @@ const fn max_entry_len<S: Storage>(config: &Config) -> usize {
     let command = least(config.max_entry_bytes, log_bytes::<S>(config) / 2);
     let data = greatest(command, members_len::<S>(config));
     // the length is four times as large in the header, which tells the kind in its lowest bits
-    let entry = add(NUMBER, add(varint_len(data.saturating_mul(4)), data));
+    let entry = add(NUMBER, add(varint_len(data.saturating_mul(4) as u64), data));
     least(entry, log_bytes::<S>(config))
 }
 
@@ -86,20 +88,6 @@ const fn members_len<S: Storage>(config: &Config) -> usize {
     let members =
         if S::MEMBERS == usize::MAX { least(config.max_members, MOST_MEMBERS) } else { S::MEMBERS };
     members.saturating_mul(MEMBER)
-}
-
-/// Bytes with their length before them.
-const fn prefixed(bytes: usize) -> usize {
-    add(varint_len(bytes), bytes)
-}
-
-const fn varint_len(mut value: usize) -> usize {
-    let mut len = 1_usize;
-    while value >= 0x80 {
-        value >>= 7;
-        len = len.saturating_add(1);
-    }
-    len
 }
 
 const fn add(a: usize, b: usize) -> usize {

@@ -1,5 +1,7 @@
 //! How long messages and records can be, as formulas that a program can compute at compile time.
 
+use quorate_core::{bytes_len, varint_len};
+
 use super::Causal;
 use crate::Storage;
 
@@ -25,7 +27,7 @@ impl<A: Storage, M: Storage, B: Storage> Causal<A, M, B> {
     #[must_use]
     pub const fn max_message_len() -> usize {
         // `Data`: a member relays others' messages as it got them, with all the causes that fit
-        add(1 + DOT, add(versions_len(A::LIMIT), prefixed(B::LIMIT)))
+        add(1 + DOT, add(versions_len(A::LIMIT), bytes_len(B::LIMIT)))
     }
 
     /// The longest record that a member makes, in bytes as [`Wire`](quorate_core::Wire) encodes it:
@@ -40,26 +42,12 @@ impl<A: Storage, M: Storage, B: Storage> Causal<A, M, B> {
     pub const fn max_record_len() -> usize {
         // `Sent`: what an own broadcast depends on are other actors
         let causes = versions_len(A::LIMIT.saturating_sub(1));
-        add(1 + U64, add(causes, prefixed(B::LIMIT)))
+        add(1 + U64, add(causes, bytes_len(B::LIMIT)))
     }
 }
 
 const fn versions_len(actors: usize) -> usize {
-    add(varint_len(actors), actors.saturating_mul(DOT))
-}
-
-/// Bytes with their length before them.
-const fn prefixed(bytes: usize) -> usize {
-    add(varint_len(bytes), bytes)
-}
-
-const fn varint_len(mut value: usize) -> usize {
-    let mut len = 1_usize;
-    while value >= 0x80 {
-        value >>= 7;
-        len = len.saturating_add(1);
-    }
-    len
+    add(varint_len(actors as u64), actors.saturating_mul(DOT))
 }
 
 const fn add(a: usize, b: usize) -> usize {

@@ -1,6 +1,7 @@
 //! How long messages and records can be, as formulas that a program can compute at compile time.
 
 use quorate_clocks::Storage;
+use quorate_core::bytes_len;
 
 use super::{Config, Replica};
 use crate::Crdt;
@@ -48,9 +49,9 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
     #[must_use]
     pub const fn max_message_len(config: &Config, state_len: usize, delta_len: usize) -> usize {
         // one that is longer than `max_delta_bytes` travels alone
-        let deltas = greatest(config.max_delta_bytes, prefixed(delta_len));
+        let deltas = greatest(config.max_delta_bytes, bytes_len(delta_len));
         let deltas = least(deltas, log_len::<L>(config));
-        let longest = prefixed(greatest(state_len, deltas));
+        let longest = bytes_len(greatest(state_len, deltas));
         let body = greatest(1 + 3 * NUMBER, add(1 + NUMBER, longest)); // `Digest`, or one of those
         add(3 * NUMBER + 1, body)
     }
@@ -73,7 +74,7 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         if !config.durable {
             return 0;
         }
-        let data = prefixed(greatest(state_len, log_len::<L>(config)));
+        let data = bytes_len(greatest(state_len, log_len::<L>(config)));
         add(1, greatest(NUMBER, data))
     }
 }
@@ -81,20 +82,6 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
 /// How many bytes of deltas are kept.
 const fn log_len<L: Storage>(config: &Config) -> usize {
     if L::FIXED { L::LIMIT } else { config.max_log_bytes }
-}
-
-/// Bytes with their length before them.
-const fn prefixed(bytes: usize) -> usize {
-    add(varint_len(bytes), bytes)
-}
-
-const fn varint_len(mut value: usize) -> usize {
-    let mut len = 1_usize;
-    while value >= 0x80 {
-        value >>= 7;
-        len = len.saturating_add(1);
-    }
-    len
 }
 
 const fn add(a: usize, b: usize) -> usize {
