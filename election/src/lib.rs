@@ -78,7 +78,7 @@
 //!
 //! | what | code |
 //! |---|---|
-//! | bully with its codec, quorum and leases | <!-- size: thumbv7em-none-eabihf election-election_nothing code -->5.4 KB |
+//! | bully with its codec, quorum and leases | <!-- size: thumbv7em-none-eabihf election-election_nothing code -->5.5 KB |
 //! | a Hirschberg-Sinclair ring | <!-- size: thumbv7em-none-eabihf election_ring-election_nothing code -->7.6 KB |
 //! | exponential phi detector, without reading phi as a number | <!-- size: thumbv7em-none-eabihf detector_exponential-detector_nothing code -->1.2 KB |
 //! | normal phi detector, likewise | <!-- size: thumbv7em-none-eabihf detector_normal-detector_nothing code -->2.0 KB |

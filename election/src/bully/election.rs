@@ -145,6 +145,7 @@ impl<S: Storage> Bully<S> {
     /// The time of the present role is up.
     pub(super) fn on_timeout(&mut self) {
         let again = self.attempt < self.config.attempts;
+        self.reclaimed = false;
         match self.role {
             // whoever does not answer is dead, as the algorithm takes for granted
             Role::Recovering if !again && !self.config.mode.needs_quorum() => {
@@ -551,7 +552,15 @@ impl<S: Storage> Bully<S> {
         self.observe_epoch(epoch);
         // Of two that claim, the higher goes on and the lower waits to hear of it, or they would
         // supersede each other for ever.
-        if was_leading && self.role == Role::Follower && epoch.owner() <= self.members.me() {
+        if !was_leading || self.role != Role::Follower || epoch.owner() > self.members.me() {
+            return;
+        }
+        if self.reclaimed {
+            // or a node that always knows a later epoch would make it claim without end
+            self.role = Role::Waiting;
+            self.set_timer(self.config.answer_timeout_us);
+        } else {
+            self.reclaimed = true;
             self.claim();
         }
     }

@@ -128,9 +128,8 @@ use crate::{Config, ConfigError, Counts, Epoch, Event, Mode, Record, Role, Statu
 ///   messages in each `answer_timeout_us`: heartbeats, what is asked again, and answers to a peer that restarts.
 ///
 /// That is so even if a peer refuses everything, or loses its disk with each message and is up again after the answer timeout. A peer
-/// that restarts faster asks with each start: for each message of such a peer a node sends each other one up to 2 more. Answers wait
-/// for nothing, as whoever is not answered in time counts as dead, so the peer's own rate is the bound. It is, too, for one that lies:
-/// that answers each claim by STALE, with a later epoch of a member with a lower id.
+/// that restarts faster asks with each start: for each message of such a peer a node sends each other one up to 2 more. Answers are not
+/// delayed, because a node that is not answered in time counts as dead.
 ///
 /// # Upgrades
 ///
@@ -162,6 +161,8 @@ pub struct Bully<S: Storage> {
     rival: Epoch,
     /// In classic mode: this leader has asked who follows it since its last heartbeat.
     asked: bool,
+    /// It has claimed again since its last timeout, because another node knew a later epoch.
+    reclaimed: bool,
     round: u64,
     /// When this round began.
     round_at: Instant,
@@ -225,6 +226,7 @@ impl<S: Storage> Bully<S> {
             accepted: 0,
             rival: Epoch::ZERO,
             asked: false,
+            reclaimed: false,
             round: 0,
             round_at: Instant::ZERO,
             confirmed_at: Instant::ZERO,
@@ -353,7 +355,8 @@ impl<S: Storage> Hash for Bully<S> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { members, leadership, role, attempt, accepted, rival, round, .. } = self;
         (members, leadership, role, attempt, accepted, rival, round).hash(state);
-        (self.started, self.asked, self.leader_round, self.granted_to, &self.due).hash(state);
+        (self.started, self.asked, self.reclaimed, self.leader_round, self.granted_to, &self.due)
+            .hash(state);
         self.deadline.since(self.now).hash(state);
         if self.role == Role::Leader {
             self.now.since(self.round_at).hash(state);
