@@ -11,8 +11,8 @@ Tests of the whole workspace run with all features that any package of it asks f
 tests one package has its own features only. So each package is taken alone, without features and
 with all of them: its library, programs, tests and examples must compile, and its documentation must
 link to what is there, warnings denied; and the examples in the documentation of a library that has
-features must pass: rustdoc compiles those only when they run. Other verbs compile what is a
-workspace of its own: bench/size is compiled by `size`, examples/firmware by `firmware`, the other
+features must pass: rustdoc compiles those only when they run. Separate workspaces
+are compiled by other verbs: bench/size by `size`, examples/firmware by `firmware`, the other
 benchmarks by `bench`, and fuzz by `fuzz`.
 
     cargo xtask packages           every package

@@ -123,7 +123,7 @@ impl Config {
 /// So these are, in all, at most the updates of all members, the messages received from that peer,
 /// 2 ⌈`L` / `max_delta_bytes`⌉ (half of that where deltas are short) and 4. In ordinary groups about half
 /// are acknowledgements. A generation that begins counts as a gossip. A peer that forgets everything with
-/// each message causes one message for each of its own.
+/// each message causes one message for each that it sends.
 ///
 /// # A replica that forgets
 ///

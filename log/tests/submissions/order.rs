@@ -1,4 +1,4 @@
-//! Commands come into the log in the order of their numbers, whoever refuses them.
+//! Commands come into the log in the order of their numbers, also when they are refused.
 
 use quorate_core::Instant;
 use quorate_log::submission::Config;
