@@ -107,6 +107,19 @@ fn finds_refusal_that_is_not_counted() {
 }
 
 #[test]
+fn finds_refusal_that_is_counted_again() {
+    assert_only::<{ bug::REFUSAL_COUNTED_AGAIN }>(&[Check::Refusals], "after its next tick");
+}
+
+#[test]
+fn finds_refusal_that_swallows_the_next_message() {
+    assert_only::<{ bug::REFUSAL_SWALLOWS_NEXT }>(
+        &[Check::Refusals],
+        "status after the next message changed from",
+    );
+}
+
+#[test]
 fn finds_accepted_message_that_is_counted() {
     assert_only::<{ bug::ACCEPTED_COUNTED }>(&[Check::Refusals], "it gave Ok(())");
 }

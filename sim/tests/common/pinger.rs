@@ -36,6 +36,8 @@ pub mod bug {
     pub const TICKS_SEND: u8 = 26;
     pub const PANICS: u8 = 27;
     pub const LARGE_REFUSAL_TAKEN: u8 = 28;
+    pub const REFUSAL_COUNTED_AGAIN: u8 = 29;
+    pub const REFUSAL_SWALLOWS_NEXT: u8 = 30;
 }
 
 const PING_US: u64 = 50_000;
@@ -70,6 +72,8 @@ pub struct Pinger<const BUG: u8> {
     /// How many records were replayed.
     replayed: u64,
     rejections: Rejections,
+    /// The last message was refused, and so is the next, or it is counted once more.
+    refused: bool,
 }
 
 /// A record, and what a restart must not lose: how many numbers there were, and their sum.
@@ -107,6 +111,7 @@ impl<const BUG: u8> Pinger<BUG> {
             started: false,
             replayed: 0,
             rejections: Rejections::default(),
+            refused: false,
         }
     }
 
@@ -154,6 +159,7 @@ impl<const BUG: u8> Pinger<BUG> {
             bug::REFUSAL_ANSWERED => self.answers_due.push(from),
             bug::REFUSAL_TAKEN => self.heard += 1,
             bug::REFUSAL_NOT_COUNTED => return reason,
+            bug::REFUSAL_COUNTED_AGAIN | bug::REFUSAL_SWALLOWS_NEXT => self.refused = true,
             bug::LARGE_REFUSAL_TAKEN if reason == Rejected::OutOfRange => self.heard += 1,
             _ => {}
         }
@@ -190,6 +196,9 @@ impl<const BUG: u8> Machine for Pinger<BUG> {
     ) -> Result<(), Rejected> {
         if let Err(reason) = self.check(from, message) {
             return Err(self.refuse(from, reason));
+        }
+        if BUG == bug::REFUSAL_SWALLOWS_NEXT && core::mem::take(&mut self.refused) {
+            return Ok(());
         }
         if BUG == bug::ACCEPTED_COUNTED {
             self.rejections.count(Rejected::Malformed);
@@ -235,6 +244,9 @@ impl<const BUG: u8> Machine for Pinger<BUG> {
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {
+        if BUG == bug::REFUSAL_COUNTED_AGAIN && core::mem::take(&mut self.refused) {
+            self.rejections.count(Rejected::UnknownSender);
+        }
         if core::mem::take(&mut self.dirty) {
             return Some(Output::Persist(self.tickets.issue(), self.totals));
         }

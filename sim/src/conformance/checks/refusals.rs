@@ -83,7 +83,7 @@ fn try_messages<S: Specimen>(
     tried: &mut Tried,
 ) -> Result<(), String> {
     let host = moment.host;
-    let before = Observed::<S>::of(&host.machine, moment.now, host.issued)?;
+    let before = Observed::<S>::of(&host.machine, moment)?;
     for _ in 0..TRIES {
         let (from, bytes) = candidate(moment, known, rng);
         let Ok(message) = <S::Machine as Machine>::Message::from_slice(&bytes) else { continue };
@@ -98,9 +98,19 @@ fn try_messages<S: Specimen>(
                 tried.reasons.push(reason);
             }
             let _ = expected.count(reason);
-            let after = Observed::<S>::of(&machine, moment.now, host.issued)?;
+            let after = Observed::<S>::of(&machine, moment)?;
             if let Some(difference) = before.difference(&after) {
                 return Err(format!("it refused the {} ({reason}), and {difference}", name()));
+            }
+            let mut counted = before.rejections;
+            let _ = counted.count(reason);
+            if after.rejections != counted {
+                return Err(format!(
+                    "it refused the {} ({reason}), and counts {:?} after its next tick, in place \
+                     of {counted:?}",
+                    name(),
+                    after.rejections
+                ));
             }
         } else {
             tried.accepted += 1;

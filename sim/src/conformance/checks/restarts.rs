@@ -1,4 +1,4 @@
-use quorate_core::{Corrupt, Machine, Rng, Ticket, Wire};
+use quorate_core::{Corrupt, Machine, Rng, Wire};
 
 use crate::conformance::emitted::{Taking, collect};
 use crate::conformance::host::{checkpoint, restored};
@@ -125,8 +125,8 @@ fn refuse_late_record<S: Specimen>(moment: &Moment<'_, S>) -> Result<bool, Strin
             Corrupt::Started
         ));
     }
-    let before = Observed::<S>::of(&host.machine, moment.now, Ticket::default())?;
-    let after = Observed::<S>::of(&machine, moment.now, Ticket::default())?;
+    let before = Observed::<S>::of(&host.machine, moment)?;
+    let after = Observed::<S>::of(&machine, moment)?;
     match before.difference(&after) {
         Some(difference) => Err(format!("it refused a record after the start, and {difference}")),
         None => Ok(true),
