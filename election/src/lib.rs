@@ -64,7 +64,7 @@
 //!   losses, pauses, missing and repeated numbers, intervals of hours.
 //! * **Simulation** of all four algorithms with a detector on top and a fenced resource; disks are erased, where a quorum is needed
 //!   in the middle of everything; kept leaders stay while others are cut off: `SEEDS=8000 cargo test --release -p quorate-election-sim
-//!   --test seeds -- --nocapture`.
+//!   --test all seeds -- --nocapture`.
 //! * **Fuzzing**: bytes as inputs to a node of each algorithm and mode, which then has to settle with honest ones; signs of life at
 //!   absurd times. `cargo xtask fuzz election_inputs`; the tests replay what it left behind.
 //!

@@ -1,6 +1,6 @@
 //! Elections in the simulator, with a failure detector on top, under every fault.
 //!
-//! `SEEDS=8000 cargo test --release -p quorate-election-sim --test seeds -- --nocapture` looks further, and tells how long it took
+//! `SEEDS=8000 cargo test --release -p quorate-election-sim --test all seeds -- --nocapture` looks further, and tells how long it took
 //! to settle.
 #![allow(clippy::unwrap_used, clippy::panic)]
 

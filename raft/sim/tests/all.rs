@@ -1,7 +1,7 @@
-//! The tests of Raft in the simulator that notice most, in one program, which `cargo xtask mutants` runs with each mutant that
-//! Raft's own tests let pass. `cargo test` leaves it out, as it runs them one by one.
+//! The tests of Raft in the simulator, but for the model checker's: `cargo xtask mutants` runs them with each mutant
+//! that the tests beside the machines let pass.
 
-#[path = "hostile.rs"]
 mod hostile;
-#[path = "seeds.rs"]
+mod interact;
 mod seeds;
+mod shrink;

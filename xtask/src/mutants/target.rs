@@ -44,7 +44,7 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
         features: FEATURES,
         targets: &[
             Target { package: "quorate-clocks", programs: OWN, features: FEATURES },
-            simulator("quorate-clocks-sim", &["--tests"]),
+            simulator("quorate-clocks-sim", &["--test=all"]),
         ],
         doc_examples: true,
     },
@@ -53,7 +53,7 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
         features: FEATURES,
         targets: &[
             Target { package: "quorate-crdt", programs: OWN, features: FEATURES },
-            simulator("quorate-crdt-sim", &["--tests"]),
+            simulator("quorate-crdt-sim", &["--test=all"]),
         ],
         doc_examples: true,
     },
@@ -62,7 +62,7 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
         features: FEATURES,
         targets: &[
             Target { package: "quorate-election", programs: OWN, features: FEATURES },
-            simulator("quorate-election-sim", &["--test=seeds", "--test=hostile"]),
+            simulator("quorate-election-sim", &["--test=all"]),
         ],
         doc_examples: true,
     },

@@ -1,0 +1,4 @@
+//! The tests of causal groups in the simulator.
+
+mod hostile;
+mod seeds;

@@ -1,0 +1,4 @@
+//! The tests of replicas in the simulator.
+
+mod hostile;
+mod seeds;
