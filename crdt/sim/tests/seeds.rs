@@ -1,4 +1,4 @@
-//! A few hundred seeds of replicas with every fault on.
+//! Some seeds of replicas with every fault on.
 #![allow(clippy::unwrap_used)]
 
 use quorate_crdt_sim::{OnHeap, OnInline};
@@ -6,12 +6,12 @@ use quorate_sim::{Campaign, Subject, run, run_comparing_drain};
 
 #[test]
 fn replicas_converge_and_lose_nothing_durable() {
-    let campaign = Campaign { from: 1, seeds: 300, nodes: None, threads: 2, rerun_every: 20 };
+    let campaign = Campaign { from: 1, seeds: 160, nodes: None, threads: 2, rerun_every: 20 };
     let outcome = campaign.run_alternating::<OnHeap, OnInline>(|_| ());
     assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
     let summary = outcome.summary;
-    assert!(summary.crashes > 200, "hardly anything crashed: {}", summary.crashes);
-    assert!(summary.completed > 200 * 100, "hardly anything was done: {}", summary.completed);
+    assert!(summary.crashes > 100, "hardly anything crashed: {}", summary.crashes);
+    assert!(summary.completed > 100 * 100, "hardly anything was done: {}", summary.completed);
     let marks = [
         "full",
         "kept",

@@ -36,23 +36,23 @@ fn campaign<M: ElectionMachine>(seeds: u64) -> Summary {
 
 #[test]
 fn bully() {
-    let summary = campaign::<Bully<Inline<7>>>(100);
+    let summary = campaign::<Bully<Inline<7>>>(50);
     assert!(summary.marks.get("lease held") > 0);
 }
 
 #[test]
 fn collecting_ring() {
-    campaign::<Ring<Collecting, Inline<7>>>(50);
+    campaign::<Ring<Collecting, Inline<7>>>(25);
 }
 
 #[test]
 fn chang_roberts_ring() {
-    campaign::<Ring<ChangRoberts, Inline<7>>>(50);
+    campaign::<Ring<ChangRoberts, Inline<7>>>(25);
 }
 
 #[test]
 fn hirschberg_sinclair_ring() {
-    campaign::<Ring<HirschbergSinclair, Inline<28>>>(50);
+    campaign::<Ring<HirschbergSinclair, Inline<28>>>(25);
 }
 
 /// `drain` makes what repeated `poll` makes, before each input and after, and comparing them changes no run.

@@ -262,12 +262,3 @@ fn impossible_changes_are_refused() {
         output_until(|| cluster.command_with(0, how.map(str::to_owned)), 1, wanted);
     }
 }
-
-#[test]
-fn joining_without_a_cluster_fails() {
-    let mut cluster = Cluster::stopped("nobody", 0, &[]);
-    let index = cluster.add_node();
-    let (code, said) = output(cluster.command(index));
-    assert_eq!(code, Some(1));
-    assert!(said.contains("answers (--join"), "{said}");
-}
