@@ -35,7 +35,8 @@ pub enum Role {
     Follower,
     /// It asks the others whether somebody better is alive, or hears a leader.
     Candidate,
-    /// It knows that somebody better is alive, or that its own token goes round, and waits for the outcome.
+    /// It knows that somebody better is alive, or that its own token goes round, and waits for the outcome; or it waits before it claims
+    /// again.
     Waiting,
     /// It has won, and waits until a majority accepts it ([`Mode::Quorum`](crate::Mode::Quorum)).
     Claiming,

@@ -91,7 +91,8 @@ impl<const N: usize> Elects for Bully<Inline<N>> {
             Message::Election { epoch }
             | Message::Coordinator { epoch }
             | Message::Alive { epoch, .. } => {
-                vec![bytes(&Message::Stale { epoch: later(epoch, N) })]
+                // of the highest member, which is waited for, and of the lowest, which is not
+                [N, 1].map(|owner| bytes(&Message::Stale { epoch: later(epoch, owner) })).to_vec()
             }
             _ => Vec::new(),
         }

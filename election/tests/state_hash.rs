@@ -186,3 +186,26 @@ fn hash_covers_followers_of_a_challenged_leader() {
     assert_eq!(followed.status(), node.status());
     assert_eq!(hash(&node), hash(&followed), "both have yielded");
 }
+
+#[test]
+fn hash_covers_whether_it_claimed_again() {
+    let later = B::Stale { epoch: Epoch::from_token(32) };
+    // the later epoch is known before the claim, or after it
+    let [claimed_once, claimed_again] = [true, false].map(|known| {
+        let mut node = bully(3, Config { attempts: 1, ..Config::lan() });
+        if known {
+            node.receive(ms(0), IDS[0], later).unwrap();
+        }
+        node.campaign(ms(0));
+        node.tick(ms(50)); // the only higher node is silent
+        if !known {
+            node.receive(ms(50), IDS[0], later).unwrap();
+        }
+        poll(&mut node, ALL);
+        assert_eq!(node.status().leader, Some(IDS[3]));
+        node
+    });
+    let text = format!("{claimed_again:?}");
+    assert_eq!(text.replace("reclaimed: true", "reclaimed: false"), format!("{claimed_once:?}"));
+    assert_ne!(hash(&claimed_again), hash(&claimed_once), "it waits if it is deposed once more");
+}

@@ -414,7 +414,7 @@ impl<S: Storage> Bully<S> {
     fn on_election(&mut self, from: usize, epoch: Epoch) {
         // An asker that does not know the present leader's epoch is late, or was away: that is no reason for an election.
         let late = epoch < self.leadership.epoch;
-        self.observe_epoch(epoch);
+        let deposed = self.is_deposed_by(epoch);
         // Who hears a leader supports no other, and only says what it knows; the answer of a higher node is no support. The leader
         // says below that it leads (Raft thesis, section 4.2.3).
         let supports = !self.uses_pre_vote() || from < self.members.me();
@@ -430,7 +430,8 @@ impl<S: Storage> Bully<S> {
             // a higher node asks what it missed
             Role::Follower if from < self.members.me() => {
                 let content = late || self.keeps_leader();
-                if !(self.leadership.has_leader && content) {
+                if !(self.leadership.has_leader && content) && (!deposed || self.may_claim_again())
+                {
                     self.start_election();
                 }
             }
@@ -494,6 +495,7 @@ impl<S: Storage> Bully<S> {
         if !known {
             self.adopt_epoch(epoch);
             self.become_follower();
+            self.reclaimed = false;
             self.leader_round = 0;
             self.leadership.has_leader = !quorum || round > 0;
         }
@@ -521,8 +523,8 @@ impl<S: Storage> Bully<S> {
 
     /// A lower node leads or claims to: this one contests that.
     fn contest(&mut self, epoch: Epoch) {
-        self.observe_epoch(epoch);
-        if self.role == Role::Follower {
+        let deposed = self.is_deposed_by(epoch);
+        if self.role == Role::Follower && (!deposed || self.may_claim_again()) {
             self.start_election();
         }
     }
@@ -548,21 +550,30 @@ impl<S: Storage> Bully<S> {
         if epoch <= self.claimed_epoch() {
             return; // known by now
         }
-        let was_leading = matches!(self.role, Role::Leader | Role::Claiming);
-        self.observe_epoch(epoch);
+        let deposed = self.is_deposed_by(epoch);
         // Of two that claim, the higher goes on and the lower waits to hear of it, or they would
         // supersede each other for ever.
-        if !was_leading || self.role != Role::Follower || epoch.owner() > self.members.me() {
-            return;
-        }
-        if self.reclaimed {
-            // or a node that always knows a later epoch would make it claim without end
-            self.role = Role::Waiting;
-            self.set_timer(self.config.answer_timeout_us);
-        } else {
-            self.reclaimed = true;
+        if deposed && epoch.owner() <= self.members.me() && self.may_claim_again() {
             self.claim();
         }
+    }
+
+    /// Observes the epoch. True if this node led or claimed to, and follows now because of it.
+    fn is_deposed_by(&mut self, epoch: Epoch) -> bool {
+        let was_leading = matches!(self.role, Role::Leader | Role::Claiming);
+        self.observe_epoch(epoch);
+        was_leading && self.role == Role::Follower
+    }
+
+    /// Whether this node, which a message deposed, claims again at once: one time until its next timeout. Otherwise it waits as
+    /// long as for an answer, as a peer that always names a later epoch would make it claim without end.
+    fn may_claim_again(&mut self) -> bool {
+        if core::mem::replace(&mut self.reclaimed, true) {
+            self.role = Role::Waiting;
+            self.set_timer(self.config.answer_timeout_us);
+            return false;
+        }
+        true
     }
 
     /// Grants the lease: no other leader is accepted while it runs.

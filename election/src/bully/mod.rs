@@ -161,7 +161,7 @@ pub struct Bully<S: Storage> {
     rival: Epoch,
     /// In classic mode: this leader has asked who follows it since its last heartbeat.
     asked: bool,
-    /// It has claimed again since its last timeout, because another node knew a later epoch.
+    /// A message with a later epoch deposed this node, and it claimed again at once: not a second time until its next timeout.
     reclaimed: bool,
     round: u64,
     /// When this round began.
@@ -310,6 +310,7 @@ impl<S: Storage> Bully<S> {
         if later.owner() < self.members.len() && self.leadership.reference_epoch().admits(later) {
             self.advance(now);
             if self.role != Role::Recovering {
+                self.reclaimed = false; // the application's resource is no peer that lies
                 self.on_stale(later);
             }
         }
