@@ -103,12 +103,23 @@ fn finds_refusal_of_a_large_number_that_changes_the_state() {
 
 #[test]
 fn finds_refusal_that_is_not_counted() {
-    assert_only::<{ bug::REFUSAL_NOT_COUNTED }>(&[Check::Refusals], "in place of");
+    assert_only::<{ bug::REFUSAL_NOT_COUNTED }>(&[Check::Refusals], "it gave Err(UnknownSender)");
 }
 
 #[test]
 fn finds_refusal_that_is_counted_again() {
-    assert_only::<{ bug::REFUSAL_COUNTED_AGAIN }>(&[Check::Refusals], "after its next tick");
+    assert_only::<{ bug::REFUSAL_COUNTED_AGAIN }>(
+        &[Check::Refusals],
+        "its later rejections changed",
+    );
+}
+
+#[test]
+fn finds_refusal_that_is_counted_with_the_next_message() {
+    assert_only::<{ bug::REFUSAL_COUNTED_WITH_NEXT }>(
+        &[Check::Refusals],
+        "its later rejections after the next message changed",
+    );
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub mod bug {
     pub const LARGE_REFUSAL_TAKEN: u8 = 28;
     pub const REFUSAL_COUNTED_AGAIN: u8 = 29;
     pub const REFUSAL_SWALLOWS_NEXT: u8 = 30;
+    pub const REFUSAL_COUNTED_WITH_NEXT: u8 = 31;
 }
 
 const PING_US: u64 = 50_000;
@@ -72,7 +73,7 @@ pub struct Pinger<const BUG: u8> {
     /// How many records were replayed.
     replayed: u64,
     rejections: Rejections,
-    /// The last message was refused, and so is the next, or it is counted once more.
+    /// The last message was refused: the next is ignored, or the refusal is counted twice.
     refused: bool,
 }
 
@@ -159,7 +160,9 @@ impl<const BUG: u8> Pinger<BUG> {
             bug::REFUSAL_ANSWERED => self.answers_due.push(from),
             bug::REFUSAL_TAKEN => self.heard += 1,
             bug::REFUSAL_NOT_COUNTED => return reason,
-            bug::REFUSAL_COUNTED_AGAIN | bug::REFUSAL_SWALLOWS_NEXT => self.refused = true,
+            bug::REFUSAL_COUNTED_AGAIN
+            | bug::REFUSAL_SWALLOWS_NEXT
+            | bug::REFUSAL_COUNTED_WITH_NEXT => self.refused = true,
             bug::LARGE_REFUSAL_TAKEN if reason == Rejected::OutOfRange => self.heard += 1,
             _ => {}
         }
@@ -200,7 +203,9 @@ impl<const BUG: u8> Machine for Pinger<BUG> {
         if BUG == bug::REFUSAL_SWALLOWS_NEXT && core::mem::take(&mut self.refused) {
             return Ok(());
         }
-        if BUG == bug::ACCEPTED_COUNTED {
+        let counts_again =
+            BUG == bug::REFUSAL_COUNTED_WITH_NEXT && core::mem::take(&mut self.refused);
+        if BUG == bug::ACCEPTED_COUNTED || counts_again {
             self.rejections.count(Rejected::Malformed);
         }
         self.heard += 1;

@@ -127,7 +127,7 @@ fn refuse_late_record<S: Specimen>(moment: &Moment<'_, S>) -> Result<bool, Strin
     }
     let before = Observed::<S>::of(&host.machine, moment)?;
     let after = Observed::<S>::of(&machine, moment)?;
-    match before.difference(&after) {
+    match before.difference(&after, None) {
         Some(difference) => Err(format!("it refused a record after the start, and {difference}")),
         None => Ok(true),
     }
