@@ -16,8 +16,8 @@ pub const fn varint_len(mut value: u64) -> usize {
     len
 }
 
-/// The length of so many bytes with their length before them, as [`Writer::bytes`](crate::Writer::bytes) writes
-/// them; at most [`usize::MAX`].
+/// The encoded length of so many bytes with their length prefix, as [`Writer::bytes`](crate::Writer::bytes) writes
+/// them; saturates at [`usize::MAX`].
 ///
 /// ```
 /// use quorate_core::{bytes_len, Writer};

@@ -5,7 +5,7 @@
 pub(crate) struct Protocol {
     /// The crate's folder, and the protocol's name in the simulator.
     pub(crate) name: &'static str,
-    /// Seeds of a sample: about 60 s of Raft, 10 s of those whose tests run hundreds of seeds as well.
+    /// Seeds of a sample: about 60 s of Raft, 10 s of the others.
     pub(crate) sample: u64,
     /// The steps of CI that model-check it: about 60 s.
     pub(crate) models: &'static [&'static [&'static str]],

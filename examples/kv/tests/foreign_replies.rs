@@ -119,7 +119,8 @@ fn joining_gives_up_where_no_node_answers() {
     let answers = [b"*1\r\n".repeat(100_000), b"$99999999999999\r\n".to_vec()];
     let mut addresses: Vec<String> =
         answers.into_iter().map(|answer| fake_server(answer, false)).collect();
-    addresses.push("127.0.0.1:1".to_owned()); // where nobody listens
+    addresses.push(fake_server(Vec::new(), true)); // one that is silent
+    addresses.push("127.0.0.1:1".to_owned()); // and one that does not listen
     // all at once: each asks until its time is up
     thread::scope(|scope| {
         for (at, address) in addresses.into_iter().enumerate() {

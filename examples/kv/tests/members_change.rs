@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use crate::common::client::Client;
 use crate::common::load::Load;
-use crate::common::{Cluster, output, output_until, until, until_or};
+use crate::common::{Cluster, output_until, until, until_or};
 
 /// `ctl` until it has worked: the leader may be killed while it waits.
 fn ctl(cluster: &Cluster, words: &[&str]) {

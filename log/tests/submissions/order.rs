@@ -1,4 +1,4 @@
-//! Commands come into the log in the order of their numbers, also when they are refused.
+//! Commands enter the log in the order of their numbers, even if some are refused first.
 
 use quorate_core::Instant;
 use quorate_log::submission::Config;

@@ -1,4 +1,4 @@
-//! The tests of Raft in the simulator, but for the model checker's: `cargo xtask mutants` runs them with each mutant
+//! The tests of Raft in the simulator, except those of the model checker: `cargo xtask mutants` runs them with each mutant
 //! that the tests beside the machines let pass.
 
 mod hostile;
