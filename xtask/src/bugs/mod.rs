@@ -168,7 +168,7 @@ fn named(name: Option<&String>) -> Outcome<Bug> {
 const COPIES: usize = 2;
 
 /// Plants one bug of a crate after the other, in as many copies as there are, and runs each.
-fn run_all(krate: &str, bugs: &[&Bug], seeds: u64, sample: Option<&Sample>) -> Outcome {
+fn run_all(krate: &'static str, bugs: &[&Bug], seeds: u64, sample: Option<&Sample>) -> Outcome {
     let commit = Results::commit();
     let first = Scratch::new("bugs")?;
     first.reset()?;
@@ -209,24 +209,14 @@ fn run_all(krate: &str, bugs: &[&Bug], seeds: u64, sample: Option<&Sample>) -> O
         println!("planted {planted} of {}; again: {}", bugs.len(), sample.command());
     }
     report(&verdicts, errors)?;
-    if sample.is_none() { save_results(&verdicts, &commit) } else { Ok(()) }
+    if sample.is_none() { save_results(krate, &verdicts, &commit) } else { Ok(()) }
 }
 
-/// Writes the rows of what was found, among those that the repository holds already.
-fn save_results(verdicts: &[Verdict], commit: &str) -> Outcome {
-    for krate in crates() {
-        let bugs = Bug::load_of(krate)?;
-        let is_planted = |verdict: &&Verdict| bugs.iter().any(|bug| bug.name == verdict.name);
-        let verdicts: Vec<&Verdict> = verdicts.iter().filter(is_planted).collect();
-        if !verdicts.is_empty() {
-            save_results_of(krate, &bugs, &verdicts, commit)?;
-        }
-    }
-    Ok(())
-}
-
-/// Those of one crate. The first to write them is a full run.
-fn save_results_of(krate: &str, bugs: &[Bug], verdicts: &[&Verdict], commit: &str) -> Outcome {
+/// Writes the rows of what was found of a crate, among those that the repository holds already. The first to write them is a full run.
+fn save_results(krate: &'static str, verdicts: &[Verdict], commit: &str) -> Outcome {
+    let bugs = Bug::load_of(krate)?;
+    let is_planted = |verdict: &&Verdict| bugs.iter().any(|bug| bug.name == verdict.name);
+    let verdicts: Vec<&Verdict> = verdicts.iter().filter(is_planted).collect();
     let full = verdicts.len() == bugs.len();
     let Some(mut results) = Results::load(krate)?.or_else(|| full.then(Results::default)) else {
         println!("no result is written before a run of all bugs was");
@@ -239,7 +229,7 @@ fn save_results_of(krate: &str, bugs: &[Bug], verdicts: &[&Verdict], commit: &st
             results.found(&verdict.name, commit, *seed, seeds, &what);
         }
     }
-    results.save(krate, bugs)
+    results.save(krate, &bugs)
 }
 
 fn plant(scratch: &Scratch, bug: &Bug) -> Outcome<PathBuf> {
