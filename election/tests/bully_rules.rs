@@ -251,6 +251,28 @@ fn leader_that_is_fenced_again_claims_again_at_once() {
 }
 
 #[test]
+fn new_leader_ends_the_wait_between_claims() {
+    let mut node = node(3, Config { mode: Mode::Quorum, ..KEEP });
+    let claim_twice = |node: &mut Node| {
+        node.campaign(ms(0));
+        for from in [1, 2] {
+            let epoch = node.status().epoch;
+            node.receive(ms(0), id(from), Message::Answer { epoch }).unwrap();
+        }
+        let epoch = claimed(&sent(node)).unwrap();
+        let later = Epoch::from_token((epoch.token() | 31) + 1); // of node 1
+        node.receive(ms(0), id(1), Message::Stale { epoch: later }).unwrap();
+        claimed(&sent(node)).unwrap()
+    };
+    let epoch = claim_twice(&mut node);
+    let leader = Epoch::from_token((epoch.token() | 31) + 1);
+    node.receive(ms(0), id(1), Message::Alive { epoch: leader, round: 1 }).unwrap();
+    assert_eq!(node.status().leader, Some(id(1)));
+    sent(&mut node);
+    assert!(claim_twice(&mut node) > leader);
+}
+
+#[test]
 fn failed_claim_reuses_its_epoch() {
     let config = Config { mode: Mode::Quorum, attempts: 1, ..Config::lan() };
     let mut node = node(3, config);

@@ -5,11 +5,11 @@ use core::fmt;
 #[non_exhaustive]
 pub enum Check {
     /// A refused message is counted once, by its reason, and changes nothing else that can be
-    /// observed: status, deadline, checkpoint, outputs now and after the next tick, and what the next
-    /// message of the run does. A message that is not refused is not counted. Tried are messages of the run with flipped, missing and
-    /// additional bytes, with large numbers, of other senders, and from earlier, and the
-    /// [longest](super::Specimen::longest_message). Each of the [reasons](super::Specimen::REJECTED)
-    /// that the specimen names must be among those of a run.
+    /// observed: status, deadline, checkpoint, outputs now and after the next tick, and what the
+    /// next message of the run does. A message that is not refused is not counted. Tried are
+    /// messages of the run with flipped, missing and additional bytes, with large numbers, of other
+    /// senders, and from earlier, and the [longest](super::Specimen::longest_message). Each of the
+    /// [reasons](super::Specimen::REJECTED) that the specimen names must be among those of a run.
     Refusals,
     /// The records of a checkpoint are accepted, give the same checkpoint again, and restore what
     /// the whole log of records restores.
