@@ -1,0 +1,241 @@
+use quorate_core::{List, NodeId};
+
+use crate::members::count_zones_of;
+use crate::rendezvous::mix;
+use crate::storage::Kinds;
+use crate::{KeyHash, Member, MemberError, Placement, Storage, Token, Zone};
+
+/// How many other buckets a walk tries by hashing before it takes them one after the other.
+const TRIES: u64 = 64;
+
+/// Jump consistent hashing (Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014), with members that go in
+/// any order by Memento's replacements (Coluzzi, Brocco, Contu and Leidi, "MementoHash", 2023, section IV).
+///
+/// Keys are spread over buckets, which have numbers, and each bucket belongs to a member. The paper's function needs no
+/// memory but can only take away the last bucket. So the bucket of a member that goes in the middle is marked, with how many are left,
+/// and its keys are hashed again over those; the next member that comes takes the bucket that was marked last. A member of weight w has w
+/// buckets.
+///
+/// Lookups take about ln n steps, and more where many buckets are marked. Shares are as even as random keys are. Unlike a ring, it
+/// depends on the order in which members came and went: all nodes must apply the same changes in the same order.
+///
+/// ```
+/// use quorate_core::NodeId;
+/// use quorate_ring::{Inline, Jump, KeyHash, Member, Placement};
+/// let mut nodes = Jump::<Inline<4, 8>>::new(KeyHash::default());
+/// for id in [1, 2, 3, 4].map(NodeId::new) {
+///     nodes.add(Member::new(id))?;
+/// }
+/// let at = nodes.position(b"key");
+/// let owner = nodes.owner(at).ok_or(quorate_ring::MemberError::Full)?;
+/// nodes.remove(owner)?;
+/// assert_ne!(nodes.owner(at), Some(owner));
+/// nodes.add(Member::new(owner))?; // into the same bucket
+/// assert_eq!(nodes.owner(at), Some(owner));
+/// # Ok::<(), quorate_ring::MemberError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Jump<S: Storage> {
+    hash: KeyHash,
+    buckets: S::Buckets,
+    /// The bucket that was marked last.
+    last: Option<u32>,
+    /// How many are not marked.
+    working: u32,
+    zones: usize,
+}
+
+/// A bucket, and its member.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(unnameable_types)] // of the sealed storage
+pub struct Bucket {
+    node: NodeId,
+    zone: Zone,
+    marked: Option<Marked>,
+}
+
+/// The member of this bucket has gone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Marked {
+    /// How many buckets were left: also the number of the one that took this one's place.
+    left: u32,
+    /// The bucket that was marked before.
+    previous: Option<u32>,
+}
+
+impl<S: Storage> Jump<S> {
+    /// No members. With `Heap` storage there may be 2^24 buckets.
+    #[must_use]
+    pub fn new(hash: KeyHash) -> Self {
+        Self::with_limit(hash, 1 << 24)
+    }
+
+    /// The same for at most so many buckets, where the storage has no limit of its own.
+    ///
+    /// ```
+    /// # use quorate_ring::{Inline, Jump, KeyHash};
+    /// let nodes = Jump::<Inline<3, 3>>::with_limit(KeyHash::default(), 3);
+    /// assert_eq!(nodes.buckets(), 0);
+    /// ```
+    #[must_use]
+    pub fn with_limit(hash: KeyHash, buckets: usize) -> Self {
+        let buckets = <S as Kinds>::Buckets::with_limit(buckets.min(1 << 24));
+        Self { hash, buckets, last: None, working: 0, zones: 0 }
+    }
+
+    /// A member comes: into the buckets that were left last, and into new ones.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError`]; nothing was changed.
+    pub fn add(&mut self, member: Member) -> Result<(), MemberError> {
+        if member.weight == 0 {
+            return Err(MemberError::ZeroWeight);
+        }
+        if self.members().any(|(node, _)| node == member.id) {
+            return Err(MemberError::Duplicate(member.id));
+        }
+        let free = self.buckets.limit().saturating_sub(self.working as usize);
+        if free < usize::from(member.weight) {
+            return Err(MemberError::Full);
+        }
+        for _ in 0..member.weight {
+            let bucket = Bucket { node: member.id, zone: member.zone, marked: None };
+            match self.last.and_then(|last| self.buckets.get_mut(last as usize)) {
+                Some(free) => {
+                    self.last = free.marked.and_then(|marked| marked.previous);
+                    *free = bucket;
+                }
+                None => self.buckets.push(bucket)?, // there is room
+            }
+            self.working = self.working.saturating_add(1);
+        }
+        self.zones = count_zones_of(self.members());
+        Ok(())
+    }
+
+    /// A member goes: its buckets are marked, the last first.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError::Unknown`]; nothing was changed.
+    pub fn remove(&mut self, node: NodeId) -> Result<(), MemberError> {
+        if !self.members().any(|(other, _)| other == node) {
+            return Err(MemberError::Unknown(node));
+        }
+        for place in (0..self.buckets.len()).rev() {
+            let is_last = place.saturating_add(1) == self.buckets.len();
+            let Some(bucket) = self.buckets.get_mut(place) else { continue };
+            if bucket.node != node || bucket.marked.is_some() {
+                continue;
+            }
+            self.working = self.working.saturating_sub(1);
+            if is_last && self.last.is_none() {
+                self.buckets.truncate(place);
+                continue;
+            }
+            bucket.marked = Some(Marked { left: self.working, previous: self.last });
+            self.last = u32::try_from(place).ok();
+        }
+        if self.working == 0 {
+            self.buckets.clear();
+            self.last = None;
+        }
+        self.zones = count_zones_of(self.members());
+        Ok(())
+    }
+
+    /// How many buckets belong to members.
+    #[must_use]
+    pub const fn buckets(&self) -> usize {
+        self.working as usize
+    }
+
+    /// The nodes, with their zones, in the order of their buckets: one of weight w comes w times.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, Jump, KeyHash, Member, Zone};
+    /// let mut nodes = Jump::<Inline<3, 3>>::new(KeyHash::default());
+    /// nodes.add(Member::new(NodeId::new(1)).with_weight(2))?;
+    /// assert!(nodes.members().eq([(NodeId::new(1), Zone::default()); 2]));
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
+    pub fn members(&self) -> impl Iterator<Item = (NodeId, Zone)> + Clone {
+        let working = self.buckets.iter().filter(|bucket| bucket.marked.is_none());
+        working.map(|bucket| (bucket.node, bucket.zone))
+    }
+
+    /// The bucket of a token: MementoHash's lookup.
+    fn bucket(&self, token: u64) -> Option<u32> {
+        let marked = |bucket: u32| self.buckets.get(bucket as usize)?.marked;
+        let mut bucket = jump(token, u32::try_from(self.buckets.len()).ok()?)?;
+        // each turn has fewer buckets left than the one before
+        while let Some(Marked { left, .. }) = marked(bucket) {
+            let hash = mix(token ^ mix(u64::from(bucket).wrapping_add(1)));
+            let mut next = u32::try_from(hash.checked_rem(u64::from(left))?).ok()?;
+            // of the buckets that are left, this is the number; those that went before are passed
+            while let Some(earlier) = marked(next).filter(|marked| marked.left >= left) {
+                next = earlier.left;
+            }
+            bucket = next;
+        }
+        Some(bucket)
+    }
+}
+
+impl<S: Storage> Placement for Jump<S> {
+    type Position<'k> = Token;
+
+    fn position<'k>(&self, key: &'k [u8]) -> Token {
+        self.hash.token(key)
+    }
+
+    /// The bucket of the token, those of hashes of it, and at last all buckets in their order.
+    fn walk(&self, at: Self::Position<'_>) -> impl Iterator<Item = (NodeId, Zone)> {
+        let hashes = (0..TRIES).map(move |number| match number {
+            0 => at.get(),
+            _ => mix(at.get().wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))),
+        });
+        let hashed = hashes.filter_map(|token| {
+            let bucket = self.buckets.get(self.bucket(token)? as usize)?;
+            Some((bucket.node, bucket.zone))
+        });
+        hashed.chain(self.members())
+    }
+
+    fn zones(&self) -> usize {
+        self.zones
+    }
+}
+
+/// The bucket of a key among so many: Figure 1 of the paper, in integers. `None` of no buckets.
+///
+/// Each step draws a random number and jumps to the bucket at which the key would have moved next, until that is beyond the last.
+/// The paper divides floating-point numbers; this divides integers, with the same results.
+///
+/// ```
+/// use quorate_ring::jump;
+/// assert_eq!(jump(2, 100_001), Some(80_343));
+/// assert_eq!(jump(2, 0), None);
+/// ```
+#[must_use]
+pub const fn jump(mut key: u64, buckets: u32) -> Option<u32> {
+    if buckets == 0 {
+        return None;
+    }
+    let mut bucket = 0_u64;
+    loop {
+        key = key.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(1);
+        let scaled = bucket.saturating_add(1) << 31;
+        // at least the next bucket, as the divisor is at most 2^31
+        let next = match scaled.checked_div((key >> 33).saturating_add(1)) {
+            Some(next) => next,
+            None => return None,
+        };
+        if next >= buckets as u64 {
+            return Some(bucket as u32);
+        }
+        bucket = next;
+    }
+}

@@ -1,0 +1,91 @@
+use core::fmt;
+
+use quorate_core::NodeId;
+
+/// Where a node stands: a rack, a room, a region. Replicas go to as many different zones as there are.
+///
+/// ```
+/// use quorate_ring::Zone;
+/// assert_ne!(Zone::new(1), Zone::default());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Zone(u16);
+
+impl Zone {
+    /// The zone of this number.
+    #[must_use]
+    pub const fn new(zone: u16) -> Self {
+        Self(zone)
+    }
+
+    /// Its number.
+    ///
+    /// ```
+    /// # use quorate_ring::Zone;
+    /// assert_eq!(Zone::new(3).get(), 3);
+    /// ```
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A node that holds keys: how many beside the others, and where it stands.
+///
+/// ```
+/// use quorate_core::NodeId;
+/// use quorate_ring::{Member, Zone};
+/// let twice = Member::new(NodeId::new(4)).with_weight(2).in_zone(Zone::new(1));
+/// assert_eq!((twice.weight, twice.zone), (2, Zone::new(1)));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Member {
+    /// The node.
+    pub id: NodeId,
+    /// Its share of the keys, beside the others': 1 or more.
+    pub weight: u16,
+    /// Where it stands.
+    pub zone: Zone,
+}
+
+impl Member {
+    /// A node of weight 1, in zone 0.
+    #[must_use]
+    pub const fn new(id: NodeId) -> Self {
+        Self { id, weight: 1, zone: Zone::new(0) }
+    }
+
+    /// The same with another weight.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::Member;
+    /// assert_eq!(Member::new(NodeId::new(1)).with_weight(3).weight, 3);
+    /// ```
+    #[must_use]
+    pub const fn with_weight(self, weight: u16) -> Self {
+        Self { weight, ..self }
+    }
+
+    /// The same in another zone.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Member, Zone};
+    /// assert_eq!(Member::new(NodeId::new(1)).in_zone(Zone::new(2)).zone, Zone::new(2));
+    /// ```
+    #[must_use]
+    pub const fn in_zone(self, zone: Zone) -> Self {
+        Self { zone, ..self }
+    }
+}

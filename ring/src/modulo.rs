@@ -1,0 +1,87 @@
+use quorate_core::{List, NodeId};
+
+use crate::members::{count_zones, insert, place_of};
+use crate::storage::Kinds;
+use crate::{KeyHash, Member, MemberError, Placement, Storage, Token, Zone};
+
+/// Hash modulo the number of members: the baseline, and a warning.
+///
+/// No placement is simpler or quicker, and none moves more: from n to n + 1 members n of n + 1 keys move, nearly all of them
+/// between members that were there before. It is for members that never change. Weights count for nothing.
+///
+/// ```
+/// use quorate_core::NodeId;
+/// use quorate_ring::{Inline, KeyHash, Member, Modulo, Placement, Token};
+/// let mut nodes = Modulo::<Inline<5>>::new(KeyHash::default());
+/// for id in [1, 2, 3, 4].map(NodeId::new) {
+///     nodes.add(Member::new(id))?;
+/// }
+/// let before: Vec<_> = (0..20).map(|token| nodes.owner(Token::new(token))).collect();
+/// nodes.add(Member::new(NodeId::new(5)))?;
+/// let moved = (0..20).filter(|token| nodes.owner(Token::new(*token)) != before[*token as usize]);
+/// assert_eq!(moved.count(), 16);
+/// # Ok::<(), quorate_ring::MemberError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Modulo<S: Storage> {
+    hash: KeyHash,
+    /// In the order of their ids.
+    members: S::Members,
+    zones: usize,
+}
+
+impl<S: Storage> Modulo<S> {
+    /// No members. With `Heap` storage there may be 65,535.
+    #[must_use]
+    pub fn new(hash: KeyHash) -> Self {
+        let members = <S as Kinds>::Members::with_limit(usize::from(u16::MAX));
+        Self { hash, members, zones: 0 }
+    }
+
+    /// A member comes.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError`]; nothing was changed.
+    pub fn add(&mut self, member: Member) -> Result<(), MemberError> {
+        insert(&mut self.members, member)?;
+        self.zones = count_zones(&self.members);
+        Ok(())
+    }
+
+    /// A member goes.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError::Unknown`]; nothing was changed.
+    pub fn remove(&mut self, node: NodeId) -> Result<(), MemberError> {
+        let place = place_of(&self.members, node).map_err(|_| MemberError::Unknown(node))?;
+        self.members.remove(place);
+        self.zones = count_zones(&self.members);
+        Ok(())
+    }
+
+    /// The members, in the order of their ids.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+}
+
+impl<S: Storage> Placement for Modulo<S> {
+    type Position<'k> = Token;
+
+    fn position<'k>(&self, key: &'k [u8]) -> Token {
+        self.hash.token(key)
+    }
+
+    fn walk(&self, at: Self::Position<'_>) -> impl Iterator<Item = (NodeId, Zone)> {
+        let place = at.get().checked_rem(self.members.len() as u64).unwrap_or(0);
+        let (before, from) = self.members.split_at_checked(place as usize).unwrap_or_default();
+        from.iter().chain(before).map(|member| (member.id, member.zone))
+    }
+
+    fn zones(&self) -> usize {
+        self.zones
+    }
+}

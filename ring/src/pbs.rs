@@ -1,0 +1,189 @@
+//! Probabilistically bounded staleness (Bailis et al., "Probabilistically Bounded Staleness for Practical Partial Quorums", VLDB 2012,
+//! section 3): how likely it is that a read misses the last writes, if both go to random replicas.
+//!
+//! It is the case without repair, hand-off or any write that reaches more than `W` replicas in the end, so what is measured is better.
+
+use core::fmt;
+
+/// The probability that a read of `r` of `n` replicas meets none of the `w` that have the last write: C(n - w, r) / C(n, r) (equation 1).
+///
+/// ```
+/// use quorate_ring::pbs::{Fraction, stale_read};
+/// assert_eq!(stale_read(3, 1, 1).ok(), Fraction::new(2, 3));
+/// assert_eq!(stale_read(3, 2, 2), Ok(Fraction::ZERO)); // each two of three meet
+/// ```
+///
+/// # Errors
+///
+/// [`PbsError`].
+pub const fn stale_read(n: u8, r: u8, w: u8) -> Result<Fraction, PbsError> {
+    if n == 0 || r == 0 || w == 0 || r > n || w > n {
+        return Err(PbsError::Size);
+    }
+    let mut product = Fraction { numerator: 1, denominator: 1 };
+    let mut picked = 0;
+    while picked < r {
+        // of the replicas that are left, those without the write
+        let left = n.saturating_sub(picked);
+        let stale = left.saturating_sub(w);
+        let Some(factor) = Fraction::new(stale as u128, left as u128) else {
+            return Err(PbsError::Size);
+        };
+        let Some(next) = product.times(factor) else { return Err(PbsError::TooLarge) };
+        product = next;
+        picked = picked.saturating_add(1);
+    }
+    Ok(product)
+}
+
+/// The probability that a read is behind by `k` versions or more: that it misses each of the last `k` writes (equation 2).
+///
+/// ```
+/// use quorate_ring::pbs::{Fraction, stale_by};
+/// assert_eq!(stale_by(5, 2, 2, 2).ok(), Fraction::new(9, 100));
+/// ```
+///
+/// # Errors
+///
+/// [`PbsError`].
+pub const fn stale_by(n: u8, r: u8, w: u8, k: u32) -> Result<Fraction, PbsError> {
+    let one = match stale_read(n, r, w) {
+        Ok(one) => one,
+        Err(error) => return Err(error),
+    };
+    let mut product = Fraction { numerator: 1, denominator: 1 };
+    let mut version = 0;
+    while version < k && product.numerator > 0 {
+        let Some(next) = product.times(one) else { return Err(PbsError::TooLarge) };
+        product = next;
+        version = version.saturating_add(1);
+    }
+    Ok(product)
+}
+
+/// Why there is no such probability.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum PbsError {
+    /// A number is 0, or a quorum has more replicas than there are.
+    Size,
+    /// The fraction in lowest terms has more than 128 bits.
+    TooLarge,
+}
+
+impl fmt::Display for PbsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Size => "n, r and w must be 1 or more, r and w at most n",
+            Self::TooLarge => "the fraction has more than 128 bits",
+        })
+    }
+}
+
+impl core::error::Error for PbsError {}
+
+/// A probability, as a fraction in lowest terms.
+///
+/// ```
+/// use quorate_ring::pbs::Fraction;
+/// assert_eq!(Fraction::new(2, 4), Fraction::new(1, 2));
+/// assert_eq!(Fraction::new(1, 2).map(|half| half.to_string()), Some("1/2".to_owned()));
+/// assert_eq!(Fraction::new(1, 0), None);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Fraction {
+    numerator: u128,
+    denominator: u128,
+}
+
+impl Fraction {
+    /// Nothing of one.
+    pub const ZERO: Self = Self { numerator: 0, denominator: 1 };
+
+    /// `numerator` of `denominator`; `None` of 0.
+    #[must_use]
+    pub const fn new(numerator: u128, denominator: u128) -> Option<Self> {
+        let Some(numerator_left) = numerator.checked_div(gcd(numerator, denominator)) else {
+            return None; // both are 0
+        };
+        let Some(denominator_left) = denominator.checked_div(gcd(numerator, denominator)) else {
+            return None;
+        };
+        if denominator_left == 0 {
+            return None;
+        }
+        Some(Self { numerator: numerator_left, denominator: denominator_left })
+    }
+
+    /// What is above the line.
+    ///
+    /// ```
+    /// # use quorate_ring::pbs::Fraction;
+    /// assert_eq!(Fraction::ZERO.numerator(), 0);
+    /// ```
+    #[must_use]
+    pub const fn numerator(self) -> u128 {
+        self.numerator
+    }
+
+    /// What is below the line.
+    ///
+    /// ```
+    /// # use quorate_ring::pbs::Fraction;
+    /// assert_eq!(Fraction::ZERO.denominator(), 1);
+    /// ```
+    #[must_use]
+    pub const fn denominator(self) -> u128 {
+        self.denominator
+    }
+
+    /// In millionths, rounded down.
+    ///
+    /// ```
+    /// # use quorate_ring::pbs::Fraction;
+    /// assert_eq!(Fraction::new(1, 3).map(Fraction::millionths), Some(333_333));
+    /// ```
+    #[must_use]
+    pub const fn millionths(self) -> u64 {
+        // the numerator is no larger than the denominator: shift both until the product fits
+        let (mut n, mut d) = (self.numerator, self.denominator);
+        while n >> 100 > 0 {
+            (n, d) = (n >> 1, d >> 1);
+        }
+        match n.saturating_mul(1_000_000).checked_div(d) {
+            Some(millionths) => millionths as u64,
+            None => 0,
+        }
+    }
+
+    const fn times(self, other: Self) -> Option<Self> {
+        // crosswise first, so that what cancels does not overflow
+        let (Some(one), Some(two)) = (
+            Self::new(self.numerator, other.denominator),
+            Self::new(other.numerator, self.denominator),
+        ) else {
+            return None;
+        };
+        let (Some(n), Some(d)) = (
+            one.numerator.checked_mul(two.numerator),
+            one.denominator.checked_mul(two.denominator),
+        ) else {
+            return None;
+        };
+        Self::new(n, d)
+    }
+}
+
+impl fmt::Display for Fraction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.numerator, self.denominator)
+    }
+}
+
+const fn gcd(mut a: u128, mut b: u128) -> u128 {
+    while let Some(rest) = a.checked_rem(b) {
+        (a, b) = (b, rest);
+    }
+    a
+}

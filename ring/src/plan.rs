@@ -1,0 +1,241 @@
+use core::fmt;
+
+use quorate_core::{InlineList, List, NodeId};
+
+use crate::{MAX_PREFERENCE, PreferenceList, Token, TokenRange};
+
+/// A placement whose space is divided into ranges of keys with the same nodes, so that a change of it is a list of ranges.
+pub trait Divided {
+    /// Where a walk over all ranges begins: at the first token of one.
+    fn first_token(&self) -> Token;
+
+    /// Where it ends: the last token before it comes back to the first.
+    fn last_token(&self) -> Token;
+
+    /// The last token that has the same nodes as `at` for certain.
+    fn end_of_range(&self, at: Token) -> Token;
+
+    /// The nodes that hold the keys at this token.
+    fn replicas_at(&self, at: Token, replicas: usize) -> PreferenceList;
+}
+
+/// What has to move so that one placement becomes another: a list of ranges, in an order that keeps every replica.
+///
+/// First come all copies, to nodes that hold a range in the new placement and not in the old. Then come the ranges that nodes drop:
+/// none goes before the copies that replace it are complete. Ranges next to each other with the same source and target are one move, so
+/// the list is as short as it can be.
+///
+/// Moves are computed as they are asked for, and take no memory. Their order depends on the two placements alone: who has done the
+/// first hundred goes on with [`moves`](Self::moves)`().skip(100)`, also after a restart.
+///
+/// ```
+/// use quorate_core::NodeId;
+/// use quorate_ring::{HashRing, Inline, KeyHash, Member, Move, Plan, Token, TokenRange};
+/// let [a, b, e] = [1, 2, 5].map(NodeId::new);
+/// let mut old = HashRing::<Inline<3, 3>>::new(KeyHash::default(), 1);
+/// old.add_at(Member::new(a), &[Token::new(90)])?;
+/// old.add_at(Member::new(b), &[Token::new(180)])?;
+/// let mut new = old.clone();
+/// new.add_at(Member::new(e), &[Token::new(135)])?;
+/// let range = TokenRange::new(Token::new(91), Token::new(135));
+/// let moves = [Move::Copy { range, from: Some(b), to: e }, Move::Drop { range, from: b }];
+/// assert!(Plan::new(&old, &new, 1).moves().eq(moves));
+/// # Ok::<(), quorate_ring::MemberError>(())
+/// ```
+#[derive(Debug)]
+pub struct Plan<'a, P> {
+    old: &'a P,
+    new: &'a P,
+    replicas: usize,
+}
+
+impl<P> Clone for Plan<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Plan<'_, P> {}
+
+impl<'a, P: Divided> Plan<'a, P> {
+    /// From the old placement to the new, for keys with so many replicas.
+    #[must_use]
+    pub const fn new(old: &'a P, new: &'a P, replicas: usize) -> Self {
+        Self { old, new, replicas }
+    }
+
+    /// The moves, in their order.
+    #[must_use]
+    pub fn moves(self) -> Moves<'a, P> {
+        Moves { plan: self, pending: InlineList::with_limit(PENDING), at: None, phase: Phase::Copies }
+    }
+
+    /// What changes for the keys at one token in this phase: from whom, and to whom.
+    fn changes(&self, at: Token, phase: Phase, mut change: impl FnMut(Option<NodeId>, Option<NodeId>)) {
+        let old = self.old.replicas_at(at, self.replicas);
+        let new = self.new.replicas_at(at, self.replicas);
+        let (old, new) = (old.replicas(), new.replicas());
+        // a node that will drop the range gives it away, each to another
+        let mut leaving = old.iter().copied().filter(|node| !new.contains(node));
+        match phase {
+            Phase::Copies => {
+                for node in new.iter().filter(|node| !old.contains(node)) {
+                    let source = leaving.next().or_else(|| old.first().copied());
+                    change(source, Some(*node));
+                }
+            }
+            Phase::Drops => leaving.for_each(|node| change(Some(node), None)),
+            Phase::Done => {}
+        }
+    }
+}
+
+/// One step of a [`Plan`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Move {
+    /// A node gets a range: from this one, or from nobody where the old placement has no nodes for it.
+    Copy {
+        /// Which keys.
+        range: TokenRange,
+        /// Who has them: the node that drops them, if one does.
+        from: Option<NodeId>,
+        /// Who gets them.
+        to: NodeId,
+    },
+    /// A node does not hold a range any more.
+    Drop {
+        /// Which keys.
+        range: TokenRange,
+        /// Who drops them.
+        from: NodeId,
+    },
+}
+
+impl fmt::Display for Move {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Copy { range, from: Some(from), to } => write!(f, "copy {range} from {from} to {to}"),
+            Self::Copy { range, from: None, to } => write!(f, "give {range} to {to}"),
+            Self::Drop { range, from } => write!(f, "drop {range} on {from}"),
+        }
+    }
+}
+
+/// Ranges that have ended, that begin here, and that the walk began with: for each replica one.
+const PENDING: usize = 3 * MAX_PREFERENCE;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Copies,
+    Drops,
+    Done,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Pending {
+    range: TokenRange,
+    from: Option<NodeId>,
+    to: Option<NodeId>,
+    /// It continues no further.
+    ended: bool,
+    /// The walk began with it, so the last range may continue in it.
+    begins: bool,
+}
+
+/// The moves of a [`Plan`].
+#[derive(Clone, Debug)]
+pub struct Moves<'a, P> {
+    plan: Plan<'a, P>,
+    pending: InlineList<Pending, PENDING>,
+    /// The next token to look at; `None` at the beginning of a phase.
+    at: Option<Token>,
+    phase: Phase,
+}
+
+impl<P: Divided> Moves<'_, P> {
+    /// Looks at the next range. False if that was the last.
+    fn look_further(&mut self) -> bool {
+        let Plan { old, new, .. } = self.plan;
+        let at = self.at.unwrap_or(old.first_token());
+        let distance = |end: Token| end.get().wrapping_sub(at.get());
+        let ends = [old.end_of_range(at), new.end_of_range(at), old.last_token()];
+        let Some(end) = ends.into_iter().min_by_key(|end| distance(*end)) else { return false };
+        for pending in self.pending.iter_mut() {
+            pending.ended = true;
+        }
+        let (plan, phase, pending) = (self.plan, self.phase, &mut self.pending);
+        plan.changes(at, phase, |from, to| {
+            let continues = |one: &&mut Pending| {
+                one.ended && one.from == from && one.to == to && one.range.last.next() == at
+            };
+            match pending.iter_mut().find(continues) {
+                Some(one) => (one.range.last, one.ended) = (end, false),
+                None => {
+                    let range = TokenRange::new(at, end);
+                    // there is room: what ended was taken out before
+                    let begins = at == old.first_token();
+                    let _ = pending.push(Pending { range, from, to, ended: false, begins });
+                }
+            }
+        });
+        self.at = Some(end.next());
+        end != old.last_token()
+    }
+
+    /// The walk is over: a range that goes on where it began is one with that.
+    fn close_circle(&mut self) {
+        let Plan { old, .. } = self.plan;
+        for pending in self.pending.iter_mut() {
+            pending.ended = true;
+        }
+        while let Some(place) = self.pending.iter().position(|one| one.begins) {
+            let Some(first) = self.pending.get_mut(place) else { return };
+            first.begins = false;
+            let first = *first;
+            let continues = |one: &Pending| {
+                (one.from, one.to) == (first.from, first.to)
+                    && one.range.last == old.last_token()
+                    && one.range.last.next() == first.range.first
+                    && one.range.first != first.range.first
+            };
+            if let Some(last) = self.pending.iter().position(continues) {
+                if let Some(last) = self.pending.get_mut(last) {
+                    last.range.last = first.range.last;
+                }
+                self.pending.remove(place);
+            }
+        }
+    }
+}
+
+impl<P: Divided> Iterator for Moves<'_, P> {
+    type Item = Move;
+
+    fn next(&mut self) -> Option<Move> {
+        loop {
+            if let Some(place) = self.pending.iter().position(|one| one.ended && !one.begins) {
+                let Pending { range, from, to, .. } = self.pending.remove(place)?;
+                return match (from, to) {
+                    (from, Some(to)) => Some(Move::Copy { range, from, to }),
+                    (Some(from), None) => Some(Move::Drop { range, from }),
+                    (None, None) => continue,
+                };
+            }
+            if self.phase == Phase::Done {
+                return None;
+            }
+            if !self.look_further() {
+                self.close_circle();
+                self.at = None;
+                self.phase = match self.phase {
+                    Phase::Copies => Phase::Drops,
+                    Phase::Drops | Phase::Done => Phase::Done,
+                };
+            }
+        }
+    }
+}
+
+impl<P: Divided> core::iter::FusedIterator for Moves<'_, P> {}

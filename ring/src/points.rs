@@ -1,0 +1,243 @@
+use core::cell::Cell;
+
+use quorate_core::{Full, List};
+
+use crate::Storage;
+use crate::members::cells;
+
+/// How many new points are put in their places in one pass over the old ones.
+const BATCH: usize = 64;
+
+/// The points of a ring: tokens in ascending order, each with its owner's place among the members, in two lists: 10 bytes a point.
+/// Equal tokens are in the order of their owners.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Points<S: Storage> {
+    tokens: S::Tokens,
+    owners: S::Owners,
+}
+
+impl<S: Storage> Points<S> {
+    pub(crate) fn with_limit(limit: usize) -> Self {
+        Self { tokens: S::Tokens::with_limit(limit), owners: S::Owners::with_limit(limit) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.tokens.limit()
+    }
+
+    pub(crate) fn tokens(&self) -> &[u64] {
+        &self.tokens
+    }
+
+    /// The owners from the point at `first` on, once round.
+    pub(crate) fn owners_from(&self, first: usize) -> impl Iterator<Item = u16> {
+        let (before, from) = self.owners.split_at_checked(first).unwrap_or((&self.owners, &[]));
+        from.iter().chain(before).copied()
+    }
+
+    /// The place of the first point at or after the token; 0 where there is none, as the circle begins again.
+    pub(crate) fn successor(&self, token: u64) -> usize {
+        let place = lower_bound(&self.tokens, token);
+        if place < self.tokens.len() { place } else { 0 }
+    }
+
+    /// Adds a point behind all others, whatever its token. [`sort`](Self::sort) or [`merge`](Self::merge) puts it in its place.
+    pub(crate) fn push(&mut self, token: u64, owner: u16) -> Result<(), Full> {
+        self.tokens.push(token)?;
+        self.owners.push(owner).inspect_err(|_| self.tokens.truncate(self.owners.len()))
+    }
+
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.tokens.truncate(len);
+        self.owners.truncate(len);
+    }
+
+    /// Sorts the points from `first` on: heapsort, which needs no memory and has no panic.
+    pub(crate) fn sort(&mut self, first: usize) {
+        let tokens = cells(self.tokens.get_mut(first..).unwrap_or_default());
+        let owners = cells(self.owners.get_mut(first..).unwrap_or_default());
+        let len = tokens.len().min(owners.len());
+        for root in (0..len / 2).rev() {
+            sift(tokens, owners, root, len);
+        }
+        for end in (1..len).rev() {
+            swap(tokens, owners, 0, end);
+            sift(tokens, owners, 0, end);
+        }
+    }
+
+    /// Puts the points of one owner, which are those from `first` on and in their order, among the others.
+    pub(crate) fn merge(&mut self, first: usize) {
+        let mut sorted = first;
+        while sorted < self.tokens.len() {
+            let end = self.tokens.len().min(sorted.saturating_add(BATCH));
+            self.merge_batch(sorted, end);
+            sorted = end;
+        }
+    }
+
+    fn merge_batch(&mut self, sorted: usize, end: usize) {
+        let Some(owner) = self.owners.get(sorted).copied() else { return };
+        let mut batch = [0; BATCH];
+        let new = self.tokens.get(sorted..end).unwrap_or_default();
+        for (copy, token) in batch.iter_mut().zip(new) {
+            *copy = *token;
+        }
+        let tokens = cells(self.tokens.get_mut(..end).unwrap_or_default());
+        let owners = cells(self.owners.get_mut(..end).unwrap_or_default());
+        // from the last on: what is above a new point moves up by as many as are still to come
+        let mut above = sorted;
+        for (left, token) in batch.iter().enumerate().take(end.saturating_sub(sorted)).rev() {
+            let is_below = |at: usize| {
+                let point = tokens.get(at).zip(owners.get(at));
+                point.is_some_and(|(other, by)| (other.get(), by.get()) < (*token, owner))
+            };
+            let place = search(0, above, is_below);
+            move_up(tokens, place, above, left.saturating_add(1));
+            move_up(owners, place, above, left.saturating_add(1));
+            let at = place.saturating_add(left);
+            if let (Some(to), Some(by)) = (tokens.get(at), owners.get(at)) {
+                to.set(*token);
+                by.set(owner);
+            }
+            above = place;
+        }
+    }
+
+    /// Removes the points of an owner.
+    pub(crate) fn remove_owner(&mut self, owner: u16) {
+        let (tokens, owners) = (cells(&mut self.tokens), cells(&mut self.owners));
+        let mut kept = 0;
+        for (token, by) in tokens.iter().zip(owners) {
+            if by.get() == owner {
+                continue;
+            }
+            if let (Some(to), Some(to_by)) = (tokens.get(kept), owners.get(kept)) {
+                to.set(token.get());
+                to_by.set(by.get());
+            }
+            kept = kept.saturating_add(1);
+        }
+        self.truncate(kept);
+    }
+
+    /// A member was added at this place, or is about to be: the owners from there on are one further up.
+    pub(crate) fn make_room_for_owner(&mut self, place: u16) {
+        for owner in self.owners.iter_mut() {
+            *owner = owner.saturating_add(u16::from(*owner >= place));
+        }
+    }
+
+    /// A member was removed from this place.
+    pub(crate) fn close_gap_of_owner(&mut self, place: u16) {
+        for owner in self.owners.iter_mut() {
+            *owner = owner.saturating_sub(u16::from(*owner > place));
+        }
+    }
+}
+
+/// Moves the elements from `first` up to `end` so many places up.
+fn move_up<T: Copy>(list: &[Cell<T>], first: usize, end: usize, places: usize) {
+    let from = list.get(first..end).unwrap_or_default();
+    let to = list.get(first.saturating_add(places)..end.saturating_add(places)).unwrap_or_default();
+    for (from, to) in from.iter().zip(to).rev() {
+        to.set(from.get());
+    }
+}
+
+fn sift(tokens: &[Cell<u64>], owners: &[Cell<u16>], root: usize, end: usize) {
+    let key = |at: usize| {
+        let at = Some(at).filter(|at| *at < end)?;
+        Some((tokens.get(at)?.get(), owners.get(at)?.get()))
+    };
+    let mut at = root;
+    loop {
+        let left = at.saturating_mul(2).saturating_add(1);
+        let right = left.saturating_add(1);
+        let greater = if key(right) > key(left) { right } else { left };
+        if key(greater) <= key(at) {
+            return; // what is not there is less than all
+        }
+        swap(tokens, owners, at, greater);
+        at = greater;
+    }
+}
+
+fn swap(tokens: &[Cell<u64>], owners: &[Cell<u16>], one: usize, other: usize) {
+    if let (Some(a), Some(b)) = (tokens.get(one), tokens.get(other)) {
+        a.swap(b);
+    }
+    if let (Some(a), Some(b)) = (owners.get(one), owners.get(other)) {
+        a.swap(b);
+    }
+}
+
+/// The place of the first token that is not below `token`.
+///
+/// Hashes lie evenly on the circle, so the place is about where the token is on it: of n points the square root of n off. From
+/// there on the steps double until the place is between two of them. Tokens that lie otherwise cost twice the steps of a
+/// binary search, and no more.
+fn lower_bound(tokens: &[u64], token: u64) -> usize {
+    let len = tokens.len();
+    let guess = (u128::from(token).saturating_mul(len as u128) >> 64) as usize;
+    let is_below = |at: usize| tokens.get(at).is_some_and(|other| *other < token);
+    // all below `low` are below the token, and none from `high` on is
+    let (low, high);
+    let mut step = 8_usize;
+    if is_below(guess) {
+        let mut known = guess.saturating_add(1);
+        while is_below(known.saturating_add(step)) {
+            known = known.saturating_add(step).saturating_add(1);
+            step = step.saturating_mul(2);
+        }
+        (low, high) = (known, len.min(known.saturating_add(step)));
+    } else {
+        let mut known = guess.min(len);
+        while known > step && !is_below(known.saturating_sub(step)) {
+            known = known.saturating_sub(step);
+            step = step.saturating_mul(2);
+        }
+        (low, high) = (known.saturating_sub(step), known);
+    }
+    search(low, high, is_below)
+}
+
+/// The first place from `low` on where `is_below` does not hold; `high` if it holds everywhere before. It holds up to some place.
+fn search(mut low: usize, mut high: usize, is_below: impl Fn(usize) -> bool) -> usize {
+    while low < high {
+        let middle = low.midpoint(high);
+        if is_below(middle) {
+            low = middle.saturating_add(1);
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lower_bound;
+    use quorate_core::Rng;
+    use std::vec::Vec;
+
+    #[test]
+    fn lower_bound_is_that_of_a_binary_search() {
+        let mut rng = Rng::new(1);
+        for round in 0..2_000 {
+            let len = rng.below(300);
+            let spread = [u64::MAX, 1_000, 3, 1 << 40][round % 4];
+            let mut tokens: Vec<u64> = (0..len).map(|_| rng.below(spread)).collect();
+            tokens.sort_unstable();
+            let asked = (0..50).map(|_| rng.below(spread)).chain([0, u64::MAX]);
+            for token in asked.chain(tokens.iter().copied()) {
+                let expected = tokens.partition_point(|other| *other < token);
+                assert_eq!(lower_bound(&tokens, token), expected, "{token} in {tokens:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+use quorate_core::{InlineList, List, NodeId};
+
+use crate::Zone;
+
+/// The most nodes of a [`PreferenceList`].
+pub const MAX_PREFERENCE: usize = 32;
+
+/// The nodes that a key goes to: its replicas, the owner first, and then those that stand in for them (DeCandia et al., "Dynamo:
+/// Amazon's Highly Available Key-value Store", SOSP 2007, section 4.3). No node is in it twice.
+///
+/// ```
+/// use quorate_core::NodeId;
+/// use quorate_ring::{PreferenceList, Zone};
+/// let [a, b, c] = [1, 2, 3].map(NodeId::new);
+/// let [here, there] = [1, 2].map(Zone::new);
+/// // the nodes as a walk finds them: the first two are in one zone
+/// let walk = || [(a, here), (b, here), (a, here), (c, there)].into_iter();
+/// let list = PreferenceList::select(walk, 2, 2, 1);
+/// assert_eq!((list.replicas(), list.fallbacks()), (&[a, c][..], &[b][..]));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct PreferenceList {
+    nodes: InlineList<NodeId, MAX_PREFERENCE>,
+    replicas: usize,
+}
+
+impl PreferenceList {
+    /// Chooses `replicas` nodes from a walk, and `fallbacks` more: the nodes in the order in which a placement names them, any of them
+    /// more than once. Each [`Placement`](crate::Placement) does this for its keys; the rule is here for placements of your own.
+    ///
+    /// The replicas are spread over the zones: a node in a zone that has one already is passed over as long as the nodes that are
+    /// still to be chosen are needed for other zones (as Cassandra's `NetworkTopologyStrategy` does). `zones` is how many zones have nodes. The
+    /// fallbacks are the nodes of the walk that are no replicas, whatever their zones.
+    ///
+    /// With fewer nodes than asked for the list is shorter, and so is one of more than [`MAX_PREFERENCE`] nodes.
+    #[must_use]
+    pub fn select<W>(
+        walk: impl Fn() -> W,
+        zones: usize,
+        replicas: usize,
+        fallbacks: usize,
+    ) -> Self
+    where
+        W: Iterator<Item = (NodeId, Zone)>,
+    {
+        let mut list = Self::default();
+        let mut used = InlineList::<Zone, MAX_PREFERENCE>::with_limit(MAX_PREFERENCE);
+        // how many may be in zones that have one
+        let mut repeats = replicas.saturating_sub(zones);
+        for (node, zone) in walk() {
+            if list.nodes.len() >= replicas {
+                break;
+            }
+            if list.nodes.contains(&node) {
+                continue;
+            }
+            if used.contains(&zone) {
+                let Some(left) = repeats.checked_sub(1) else { continue };
+                repeats = left;
+            }
+            if list.nodes.push(node).is_err() || used.push(zone).is_err() {
+                break; // the longest list there is
+            }
+        }
+        list.replicas = list.nodes.len();
+        let wanted = list.replicas.saturating_add(fallbacks);
+        for (node, _) in walk() {
+            if list.nodes.len() >= wanted {
+                break;
+            }
+            if !list.nodes.contains(&node) && list.nodes.push(node).is_err() {
+                break;
+            }
+        }
+        list
+    }
+
+    /// The nodes that hold the key: the owner first.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{PreferenceList, Zone};
+    /// let walk = || [(NodeId::new(4), Zone::default())].into_iter();
+    /// assert_eq!(PreferenceList::select(walk, 1, 3, 0).replicas(), [NodeId::new(4)]);
+    /// ```
+    #[must_use]
+    pub fn replicas(&self) -> &[NodeId] {
+        self.nodes.get(..self.replicas).unwrap_or_default()
+    }
+
+    /// The nodes that take writes for replicas that are down, in the order in which they are asked.
+    ///
+    /// ```
+    /// # use quorate_ring::PreferenceList;
+    /// assert!(PreferenceList::default().fallbacks().is_empty());
+    /// ```
+    #[must_use]
+    pub fn fallbacks(&self) -> &[NodeId] {
+        self.nodes.get(self.replicas..).unwrap_or_default()
+    }
+
+    /// The replicas and then the fallbacks.
+    ///
+    /// ```
+    /// # use quorate_ring::PreferenceList;
+    /// assert!(PreferenceList::default().nodes().is_empty());
+    /// ```
+    #[must_use]
+    pub fn nodes(&self) -> &[NodeId] {
+        &self.nodes
+    }
+
+    /// The first of the replicas; `None` where there are no nodes.
+    ///
+    /// ```
+    /// # use quorate_ring::PreferenceList;
+    /// assert_eq!(PreferenceList::default().owner(), None);
+    /// ```
+    #[must_use]
+    pub fn owner(&self) -> Option<NodeId> {
+        self.replicas().first().copied()
+    }
+}

@@ -1,0 +1,29 @@
+use quorate_core::NodeId;
+
+/// The keys from `start` on, up to `end` and without it, and the nodes that hold them.
+///
+/// Keys are compared byte by byte, and a key is above all its beginnings.
+///
+/// ```
+/// use quorate_ring::ranges::KeyRange;
+/// let range = KeyRange { start: b"G", end: Some(b"M"), nodes: &[] };
+/// assert!(range.contains(b"G") && range.contains(b"Lzzz"));
+/// assert!(!range.contains(b"Fzzz") && !range.contains(b"M"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct KeyRange<'a> {
+    /// The first key.
+    pub start: &'a [u8],
+    /// The first key behind it; `None` of the last range.
+    pub end: Option<&'a [u8]>,
+    /// Who holds it, the owner first.
+    pub nodes: &'a [NodeId],
+}
+
+impl KeyRange<'_> {
+    /// Whether a key is one of them.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.start <= key && self.end.is_none_or(|end| key < end)
+    }
+}

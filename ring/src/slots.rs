@@ -1,0 +1,314 @@
+use core::fmt;
+
+use crc::{CRC_16_XMODEM, Crc};
+use quorate_core::{List, NodeId};
+
+use crate::members::{count_zones, insert, insert_at, place_of};
+use crate::storage::Kinds;
+use crate::{Divided, Member, MemberError, Placement, PreferenceList, Storage, Token, Zone};
+
+/// How many slots there are, as in Redis Cluster.
+pub const SLOTS: u16 = 16_384;
+
+const CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
+
+/// One of the 16,384 parts that Redis Cluster cuts its keys into.
+///
+/// ```
+/// use quorate_ring::Slot;
+/// assert_eq!(Slot::of(b"foo").get(), 12_182);
+/// assert_eq!(Slot::of(b"{user1000}.following"), Slot::of(b"{user1000}.followers"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Slot(u16);
+
+impl Slot {
+    /// The first.
+    pub const MIN: Self = Self(0);
+    /// The last.
+    pub const MAX: Self = Self(SLOTS - 1);
+
+    /// The slot of this number; `None` from [`SLOTS`] on.
+    ///
+    /// ```
+    /// # use quorate_ring::Slot;
+    /// assert_eq!(Slot::new(16_383), Some(Slot::MAX));
+    /// assert_eq!(Slot::new(16_384), None);
+    /// ```
+    #[must_use]
+    pub const fn new(slot: u16) -> Option<Self> {
+        if slot < SLOTS { Some(Self(slot)) } else { None }
+    }
+
+    /// The slot of a key: CRC-16/XMODEM modulo 16,384 of its [hash tag](hash_tag) (Redis Cluster specification, "Key distribution
+    /// model").
+    #[must_use]
+    pub fn of(key: &[u8]) -> Self {
+        Self(CRC.checksum(hash_tag(key)) % SLOTS)
+    }
+
+    /// Its number.
+    ///
+    /// ```
+    /// # use quorate_ring::Slot;
+    /// assert_eq!(Slot::MIN.get(), 0);
+    /// ```
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What is hashed of a key: what stands between its first `{` and the first `}` after that, if anything does, and else the whole key
+/// (Redis Cluster specification, "Hash tags"). Keys with the same tag are in one slot.
+///
+/// ```
+/// use quorate_ring::hash_tag;
+/// assert_eq!(hash_tag(b"{user1000}.x"), b"user1000");
+/// assert_eq!(hash_tag(b"foo{}{bar}"), b"foo{}{bar}");
+/// assert_eq!(hash_tag(b"foo{{bar}}zap"), b"{bar");
+/// ```
+#[must_use]
+pub fn hash_tag(key: &[u8]) -> &[u8] {
+    let find = |bytes: &[u8], wanted: u8| bytes.iter().position(|byte| *byte == wanted);
+    let tag = || {
+        let (_, behind) = key.split_at_checked(find(key, b'{')?.checked_add(1)?)?;
+        behind.get(..find(behind, b'}')?).filter(|tag| !tag.is_empty())
+    };
+    tag().unwrap_or(key)
+}
+
+/// Slots in a row that belong to one member: those from `first` up to the next run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(unnameable_types)] // of the sealed storage
+pub struct SlotRun {
+    first: u16,
+    owner: Option<NodeId>,
+}
+
+/// A fixed number of slots, each assigned to a member: Redis Cluster's placement.
+///
+/// Nothing follows from the members: somebody assigns slots, and moves them one run after the other. Its size depends on how
+/// many runs there are, not on the number of slots.
+///
+/// ```
+/// use quorate_core::NodeId;
+/// use quorate_ring::{Inline, Member, Placement, Slot, Slots};
+/// let members = [1, 2, 3].map(|id| Member::new(NodeId::new(id)));
+/// let mut slots = Slots::<Inline<3, 8>>::even(&members)?;
+/// assert_eq!(members.map(|member| slots.count(member.id)), [5461, 5462, 5461]);
+/// let [first, last] = [0, 99].map(|slot| Slot::new(slot).unwrap_or_default());
+/// slots.assign(first, last, NodeId::new(3))?;
+/// assert_eq!(slots.owner(Slot::MIN), Some(NodeId::new(3)));
+/// # Ok::<(), quorate_ring::MemberError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Slots<S: Storage> {
+    /// In the order of their ids.
+    members: S::Members,
+    /// In their order, no two next to each other with one owner; the first begins at 0, or there is none.
+    runs: S::Runs,
+    zones: usize,
+}
+
+impl<S: Storage> Default for Slots<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Storage> Slots<S> {
+    /// No members, and no slot assigned. With `Heap` storage there may be 65,535 members.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            members: <S as Kinds>::Members::with_limit(usize::from(u16::MAX)),
+            runs: <S as Kinds>::Runs::with_limit(usize::from(SLOTS)),
+            zones: 0,
+        }
+    }
+
+    /// The slots divided among the members in the order of the list, as `redis-cli --cluster create` does. Weights count for nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError`] if the members or their runs do not fit, or one is there twice.
+    pub fn even(members: &[Member]) -> Result<Self, MemberError> {
+        let mut slots = Self::new();
+        for member in members {
+            slots.add(*member)?;
+        }
+        let count = members.len() as u64;
+        let mut first = 0;
+        for (number, member) in (1_u64..).zip(members) {
+            // number * SLOTS / count, rounded to the nearest
+            let doubled = number.saturating_mul(u64::from(SLOTS)).saturating_mul(2);
+            let end = doubled.saturating_add(count).checked_div(count.saturating_mul(2));
+            let end = end.and_then(|end| u16::try_from(end).ok()).unwrap_or(SLOTS);
+            let last = Slot::new(end.saturating_sub(1)).unwrap_or(Slot::MAX);
+            if end > first {
+                slots.assign(Slot(first), last, member.id)?;
+            }
+            first = end;
+        }
+        Ok(slots)
+    }
+
+    /// A member comes, without slots.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError`]; nothing was changed.
+    pub fn add(&mut self, member: Member) -> Result<(), MemberError> {
+        insert(&mut self.members, member)?;
+        self.zones = count_zones(&self.members);
+        Ok(())
+    }
+
+    /// A member goes. Its slots belong to nobody then.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, Member, Placement, Slot, Slots};
+    /// let mut slots = Slots::<Inline<3, 8>>::even(&[Member::new(NodeId::new(1))])?;
+    /// slots.remove(NodeId::new(1))?;
+    /// assert_eq!(slots.owner(Slot::MIN), None);
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError::Unknown`]; nothing was changed.
+    pub fn remove(&mut self, node: NodeId) -> Result<(), MemberError> {
+        let place = place_of(&self.members, node).map_err(|_| MemberError::Unknown(node))?;
+        self.members.remove(place);
+        for run in self.runs.iter_mut().filter(|run| run.owner == Some(node)) {
+            run.owner = None;
+        }
+        self.join_runs();
+        self.zones = count_zones(&self.members);
+        Ok(())
+    }
+
+    /// The slots from `first` to `last`, both included, belong to this member from now on. Where `last` is below `first`, nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError::Unknown`], or [`MemberError::Full`] if there would be too many runs: one assignment makes up to two more. Nothing was changed.
+    pub fn assign(&mut self, first: Slot, last: Slot, node: NodeId) -> Result<(), MemberError> {
+        place_of(&self.members, node).map_err(|_| MemberError::Unknown(node))?;
+        if last < first {
+            return Ok(());
+        }
+        let before = self.runs.clone();
+        let done = self.split_at(first.0).and_then(|()| self.split_at(last.0.saturating_add(1)));
+        if let Err(full) = done {
+            self.runs = before;
+            return Err(full);
+        }
+        for run in self.runs.iter_mut() {
+            if (first.0..=last.0).contains(&run.first) {
+                run.owner = Some(node);
+            }
+        }
+        self.join_runs();
+        Ok(())
+    }
+
+    /// How many slots belong to a node.
+    #[must_use]
+    pub fn count(&self, node: NodeId) -> usize {
+        let ends = self.runs.iter().skip(1).map(|run| run.first).chain([SLOTS]);
+        let owned = self.runs.iter().zip(ends).filter(|(run, _)| run.owner == Some(node));
+        owned.map(|(run, end)| usize::from(end.saturating_sub(run.first))).sum()
+    }
+
+    /// The members, in the order of their ids.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// A run begins at this slot.
+    fn split_at(&mut self, slot: u16) -> Result<(), MemberError> {
+        if slot >= SLOTS {
+            return Ok(());
+        }
+        if self.runs.is_empty() {
+            self.runs.push(SlotRun { first: 0, owner: None })?;
+        }
+        let place = self.runs.partition_point(|run| run.first < slot);
+        if self.runs.get(place).is_some_and(|run| run.first == slot) {
+            return Ok(());
+        }
+        let owner = place.checked_sub(1).and_then(|before| self.runs.get(before)?.owner);
+        insert_at(&mut self.runs, place, SlotRun { first: slot, owner })?;
+        Ok(())
+    }
+
+    /// Runs next to each other with one owner are one.
+    fn join_runs(&mut self) {
+        let mut place = 0_usize;
+        while let Some([one, next, ..]) = self.runs.get(place..) {
+            if one.owner == next.owner {
+                self.runs.remove(place.saturating_add(1));
+            } else {
+                place = place.saturating_add(1);
+            }
+        }
+    }
+}
+
+impl<S: Storage> Placement for Slots<S> {
+    type Position<'k> = Slot;
+
+    fn position<'k>(&self, key: &'k [u8]) -> Slot {
+        Slot::of(key)
+    }
+
+    /// The owner of the slot, those of the runs behind it once round, and then all members. A slot that belongs to nobody has no nodes.
+    fn walk(&self, at: Self::Position<'_>) -> impl Iterator<Item = (NodeId, Zone)> {
+        let place = self.runs.partition_point(|run| run.first <= at.0).saturating_sub(1);
+        let (before, from) = self.runs.split_at_checked(place).unwrap_or_default();
+        let assigned = from.first().is_some_and(|run| run.owner.is_some());
+        let owners = from.iter().chain(before).filter_map(|run| {
+            let member = self.members.get(place_of(&self.members, run.owner?).ok()?)?;
+            Some((member.id, member.zone))
+        });
+        let rest = self.members.iter().map(|member| (member.id, member.zone));
+        owners.chain(rest).filter(move |_| assigned)
+    }
+
+    fn zones(&self) -> usize {
+        self.zones
+    }
+}
+
+/// The tokens are the numbers of slots.
+impl<S: Storage> Divided for Slots<S> {
+    fn first_token(&self) -> Token {
+        Token::MIN
+    }
+
+    fn last_token(&self) -> Token {
+        Token::new(u64::from(Slot::MAX.0))
+    }
+
+    fn end_of_range(&self, at: Token) -> Token {
+        let mut behind = self.runs.iter().map(|run| u64::from(run.first));
+        let end = behind.find(|first| *first > at.get()).unwrap_or(u64::from(SLOTS));
+        Token::new(end.saturating_sub(1))
+    }
+
+    fn replicas_at(&self, at: Token, replicas: usize) -> PreferenceList {
+        let slot = u16::try_from(at.get()).ok().and_then(Slot::new).unwrap_or(Slot::MAX);
+        self.replicas(slot, replicas)
+    }
+}

@@ -1,0 +1,8 @@
+//! All tests of the crate, in one program.
+
+mod balance;
+mod models;
+mod plan;
+mod ranges;
+mod topology;
+mod worked_examples;

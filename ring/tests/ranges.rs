@@ -1,0 +1,131 @@
+//! Ranges of ordered keys.
+#![allow(clippy::unwrap_used)]
+
+use quorate_core::{NodeId, Rng};
+use quorate_ring::Placement;
+use quorate_ring::ranges::{Inline, NoSplit, RangeError, Ranges, SplitFinder};
+
+type Table = Ranges<Inline<8, 4, 2>>;
+
+const fn node(id: u64) -> NodeId {
+    NodeId::new(id)
+}
+
+fn letters() -> Table {
+    let mut ranges = Table::new(&[node(1)]).unwrap();
+    for (start, id) in [(b"G", 2), (b"M", 3), (b"S", 4)] {
+        ranges.split(start).unwrap();
+        ranges.assign(start, &[node(id)]).unwrap();
+    }
+    ranges
+}
+
+#[test]
+fn key_that_is_a_boundary_belongs_to_the_right() {
+    let mut ranges = letters();
+    let owner = |ranges: &Table, key: &str| ranges.owner(key.as_bytes()).unwrap().get();
+    for (key, id) in [("", 1), ("F\u{ff}", 1), ("G", 2), ("G\0", 2), ("R~", 3), ("S", 4), ("z", 4)] {
+        assert_eq!(owner(&ranges, key), id, "{key:?}");
+    }
+    ranges.split(b"J").unwrap();
+    assert_eq!((owner(&ranges, "I"), owner(&ranges, "J")), (2, 2), "nothing moves with a split");
+    ranges.assign(b"J", &[node(5)]).unwrap();
+    assert_eq!((owner(&ranges, "Izzz"), owner(&ranges, "J"), owner(&ranges, "M")), (2, 5, 3));
+}
+
+#[test]
+fn refused_changes_change_nothing() {
+    let mut ranges = letters();
+    let before = ranges.clone();
+    assert_eq!(ranges.split(b"G"), Err(RangeError::Empty));
+    assert_eq!(ranges.split(b""), Err(RangeError::Empty), "before all keys there is nothing");
+    assert_eq!(ranges.split(b"GGGGG"), Err(RangeError::KeyTooLong));
+    assert_eq!(ranges.merge(b"H"), Err(RangeError::NotABoundary));
+    assert_eq!(ranges.merge(b""), Err(RangeError::NotABoundary));
+    assert_eq!(ranges.merge(b"G"), Err(RangeError::DifferentNodes));
+    assert_eq!(ranges.assign(b"H", &[node(1)]), Err(RangeError::NotABoundary));
+    assert_eq!(ranges.assign(b"G", &[]), Err(RangeError::NoNodes));
+    assert_eq!(ranges.assign(b"G", &[node(1); 2]), Err(RangeError::DuplicateNode(node(1))));
+    assert_eq!(ranges.assign(b"G", &[1, 2, 3].map(node)), Err(RangeError::TooManyNodes));
+    assert_eq!(ranges, before);
+    (b'1'..=b'4').for_each(|start| ranges.split(&[start]).unwrap());
+    let before = ranges.clone();
+    assert_eq!(ranges.split(b"5"), Err(RangeError::Full));
+    assert_eq!(ranges, before);
+}
+
+#[test]
+fn random_changes_match_a_list_of_all_keys() {
+    let mut rng = Rng::new(3);
+    for _ in 0..100 {
+        let mut ranges = Table::new(&[node(1)]).unwrap();
+        // the owner of each key of one byte, and where ranges begin
+        let mut owners = [1; 256];
+        let mut starts = std::collections::BTreeSet::from([0]);
+        for _ in 0..60 {
+            let key = rng.below(256) as usize;
+            let bytes = [key as u8];
+            let bytes = if key == 0 { &[][..] } else { &bytes };
+            let end = starts.range(key + 1..).next().copied().unwrap_or(256);
+            match rng.below(3) {
+                0 => {
+                    let fits = starts.len() < 8;
+                    let result = ranges.split(bytes);
+                    assert_eq!(result.is_ok(), fits && !starts.contains(&key), "{result:?}");
+                    if result.is_ok() {
+                        starts.insert(key);
+                    }
+                }
+                1 => {
+                    let merges = key > 0 && starts.contains(&key) && owners[key] == owners[key - 1];
+                    assert_eq!(ranges.merge(bytes).is_ok(), merges);
+                    if merges {
+                        starts.remove(&key);
+                    }
+                }
+                _ => {
+                    let id = 1 + rng.below(3);
+                    let result = ranges.assign(bytes, &[node(id)]);
+                    assert_eq!(result.is_ok(), starts.contains(&key));
+                    if result.is_ok() {
+                        owners[key..end].fill(id);
+                    }
+                }
+            }
+            for (key, owner) in owners.iter().enumerate().skip(1) {
+                assert_eq!(ranges.owner(&[key as u8]), Some(node(*owner)));
+            }
+            assert_eq!(ranges.len(), starts.len());
+            let bounds: Vec<_> = ranges.iter().map(|range| (range.start, range.end)).collect();
+            assert!(bounds.windows(2).all(|pair| pair[0].1 == Some(pair[1].0)), "{bounds:?}");
+        }
+    }
+}
+
+#[test]
+fn split_key_halves_the_load_and_not_the_keys() {
+    let mut rng = Rng::new(1);
+    let mut finder = SplitFinder::<16, 8>::new(1);
+    // nine of ten requests are for the last tenth of the keys
+    for _ in 0..5_000 {
+        let key = if rng.chance(9, 10) { 900 + rng.below(100) } else { rng.below(900) };
+        finder.record(&key.to_be_bytes());
+    }
+    let key = u64::from_be_bytes(finder.split_key().unwrap().try_into().unwrap());
+    assert!((915..985).contains(&key), "{key}");
+}
+
+#[test]
+fn load_that_no_split_divides_is_named() {
+    let mut one = SplitFinder::<16, 8>::new(1);
+    let mut growing = SplitFinder::<16, 8>::new(1);
+    let mut long = SplitFinder::<16, 8>::new(1);
+    for n in 0..20_000_u64 {
+        one.record(if n % 3 == 0 { b"some" } else { b"star" });
+        growing.record(&n.to_be_bytes());
+        long.record(&[7; 9]);
+    }
+    assert_eq!(one.split_key(), Err(NoSplit::OneKey));
+    assert_eq!(growing.split_key(), Err(NoSplit::OneSide));
+    assert_eq!(long.split_key(), Err(NoSplit::TooFew));
+}
