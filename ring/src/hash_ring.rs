@@ -3,7 +3,9 @@ use quorate_core::{List, NodeId};
 use crate::members::{count_zones, insert, place_of};
 use crate::points::Points;
 use crate::storage::Kinds;
-use crate::{Divided, KeyHash, Member, MemberError, Placement, PreferenceList, Storage, Token, Zone};
+use crate::{
+    Divided, KeyHash, Member, MemberError, Placement, PreferenceList, Storage, Token, Zone,
+};
 
 /// The most points of one member.
 pub const MAX_POINTS: usize = u16::MAX as usize;

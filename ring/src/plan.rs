@@ -67,11 +67,21 @@ impl<'a, P: Divided> Plan<'a, P> {
     /// The moves, in their order.
     #[must_use]
     pub fn moves(self) -> Moves<'a, P> {
-        Moves { plan: self, pending: InlineList::with_limit(PENDING), at: None, phase: Phase::Copies }
+        Moves {
+            plan: self,
+            pending: InlineList::with_limit(PENDING),
+            at: None,
+            phase: Phase::Copies,
+        }
     }
 
     /// What changes for the keys at one token in this phase: from whom, and to whom.
-    fn changes(&self, at: Token, phase: Phase, mut change: impl FnMut(Option<NodeId>, Option<NodeId>)) {
+    fn changes(
+        &self,
+        at: Token,
+        phase: Phase,
+        mut change: impl FnMut(Option<NodeId>, Option<NodeId>),
+    ) {
         let old = self.old.replicas_at(at, self.replicas);
         let new = self.new.replicas_at(at, self.replicas);
         let (old, new) = (old.replicas(), new.replicas());
@@ -116,7 +126,9 @@ pub enum Move {
 impl fmt::Display for Move {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Copy { range, from: Some(from), to } => write!(f, "copy {range} from {from} to {to}"),
+            Self::Copy { range, from: Some(from), to } => {
+                write!(f, "copy {range} from {from} to {to}")
+            }
             Self::Copy { range, from: None, to } => write!(f, "give {range} to {to}"),
             Self::Drop { range, from } => write!(f, "drop {range} on {from}"),
         }

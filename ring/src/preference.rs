@@ -34,12 +34,7 @@ impl PreferenceList {
     ///
     /// With fewer nodes than asked for the list is shorter, and so is one of more than [`MAX_PREFERENCE`] nodes.
     #[must_use]
-    pub fn select<W>(
-        walk: impl Fn() -> W,
-        zones: usize,
-        replicas: usize,
-        fallbacks: usize,
-    ) -> Self
+    pub fn select<W>(walk: impl Fn() -> W, zones: usize, replicas: usize, fallbacks: usize) -> Self
     where
         W: Iterator<Item = (NodeId, Zone)>,
     {

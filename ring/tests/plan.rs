@@ -3,8 +3,8 @@
 
 use quorate_core::{NodeId, Rng};
 use quorate_ring::{
-    Divided, HashRing, Inline, KeyHash, Member, Move, Partitions, Plan, Rendezvous, Slot,
-    Slots, Token, TokenRange, Zone,
+    Divided, HashRing, Inline, KeyHash, Member, Move, Partitions, Plan, Rendezvous, Slot, Slots,
+    Token, TokenRange, Zone,
 };
 
 use crate::worked_examples::ring;
@@ -122,10 +122,7 @@ fn plan_of_slots_moves_runs() {
     let moved = range(100, 199);
     assert_eq!(
         moves,
-        [
-            Move::Copy { range: moved, from: Some(A), to: C },
-            Move::Drop { range: moved, from: A },
-        ]
+        [Move::Copy { range: moved, from: Some(A), to: C }, Move::Drop { range: moved, from: A },]
     );
     let tokens: Vec<_> = (0..16_384).step_by(7).map(Token::new).collect();
     check(&old, &new, 2, &tokens);

@@ -24,7 +24,8 @@ fn letters() -> Table {
 fn key_that_is_a_boundary_belongs_to_the_right() {
     let mut ranges = letters();
     let owner = |ranges: &Table, key: &str| ranges.owner(key.as_bytes()).unwrap().get();
-    for (key, id) in [("", 1), ("F\u{ff}", 1), ("G", 2), ("G\0", 2), ("R~", 3), ("S", 4), ("z", 4)] {
+    for (key, id) in [("", 1), ("F\u{ff}", 1), ("G", 2), ("G\0", 2), ("R~", 3), ("S", 4), ("z", 4)]
+    {
         assert_eq!(owner(&ranges, key), id, "{key:?}");
     }
     ranges.split(b"J").unwrap();

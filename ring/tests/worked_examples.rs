@@ -4,8 +4,8 @@
 use quorate_core::NodeId;
 use quorate_ring::pbs::{Fraction, stale_by, stale_read};
 use quorate_ring::{
-    Bounded, HashRing, Inline, KeyHash, Load, Member, Modulo, Placement, PreferenceList, Slot, Slots, Token, Zone,
-    hash_tag, jump,
+    Bounded, HashRing, Inline, KeyHash, Load, Member, Modulo, Placement, PreferenceList, Slot,
+    Slots, Token, Zone, hash_tag, jump,
 };
 
 type Ring = HashRing<Inline<8, 16>>;
@@ -72,7 +72,10 @@ fn full_members_spill_clockwise() {
         assert!(bounded.chain(key).any(|asked| asked == node), "{key}");
     }
     let chain = |token| bounded.chain(Token::new(token)).collect::<Vec<_>>();
-    assert_eq!((chain(10), chain(100), chain(200), chain(300)), (vec![A, B, C], vec![B, C], vec![C], vec![D]));
+    assert_eq!(
+        (chain(10), chain(100), chain(200), chain(300)),
+        (vec![A, B, C], vec![B, C], vec![C], vec![D])
+    );
 }
 
 #[test]
@@ -150,9 +153,7 @@ fn slots_of_keys_are_those_of_redis() {
 
 #[test]
 fn jump_is_that_of_the_paper() {
-    let expected = [
-        0, 55, 62, 8, 45, 59, 86, 97, 82, 59, 73, 37, 17, 56, 86, 21, 90, 37, 38, 83,
-    ];
+    let expected = [0, 55, 62, 8, 45, 59, 86, 97, 82, 59, 73, 37, 17, 56, 86, 21, 90, 37, 38, 83];
     let found: Vec<_> = (0..20).map(|key| jump(key, 100).unwrap()).collect();
     assert_eq!(found, expected);
     // those that Guava publishes

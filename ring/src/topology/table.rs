@@ -201,7 +201,9 @@ impl<S: Storage> Topology<S> {
         match self.version().compare(other.version()) {
             Freshness::Same | Freshness::Newer => Ok(false),
             Freshness::Conflict => Err(TopologyError::Conflict),
-            Freshness::Older if other.entries.len() > self.entries.limit() => Err(TopologyError::Full),
+            Freshness::Older if other.entries.len() > self.entries.limit() => {
+                Err(TopologyError::Full)
+            }
             Freshness::Older => {
                 self.entries.clear();
                 self.entries.extend_from_slice(&other.entries)?; // it fits
