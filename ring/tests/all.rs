@@ -4,5 +4,6 @@ mod balance;
 mod models;
 mod plan;
 mod ranges;
+mod readme_figures;
 mod topology;
 mod worked_examples;

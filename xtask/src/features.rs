@@ -18,7 +18,8 @@ only one of them. The combinations of other crates, which have one feature at mo
 };
 
 /// The folders of the crates that run without std.
-pub(crate) const PROTOCOL_CRATES: &[&str] = &["core", "log", "clocks", "crdt", "election", "raft"];
+pub(crate) const PROTOCOL_CRATES: &[&str] =
+    &["core", "log", "clocks", "crdt", "election", "ring", "raft"];
 
 fn run(args: &[String]) -> Outcome {
     let folders = match args {
