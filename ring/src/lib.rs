@@ -1,4 +1,74 @@
-//! Where a key lives, and how replicas without a leader agree on it.
+//! Where a key lives, computed by every node alike.
+//!
+//! Plain data: a placement knows no messages and no time, and never allocates unless it lives on the heap. Every list is bounded; an
+//! error leaves the value as it was. Nodes with the same members and parameters place each key alike, whatever their word size and
+//! byte order.
+//!
+//! A [`Placement`] gives each key a position, and walks the nodes from there. The first is the owner;
+//! [`preference_list`](Placement::preference_list) takes as many as a key has replicas, spread over zones, and then those that
+//! stand in for them.
+//!
+//! | placement | how it decides |
+//! |---|---|
+//! | [`HashRing`] | the next point on a circle: consistent hashing with virtual nodes |
+//! | [`Rendezvous`] | the highest hash of key and member |
+//! | [`Jump`] | jump consistent hashing, with removals in any order |
+//! | [`Slots`] | an assignment of 16,384 slots, as in Redis Cluster |
+//! | [`Ranges`](ranges::Ranges) | an assignment of ranges of ordered keys; [`SplitFinder`](ranges::SplitFinder) tells where to split |
+//! | [`Bounded`] | the next point on a circle whose member has room |
+//! | [`Partitions`] | as another placement of tokens does, for 2^n equal parts of the circle instead of single keys |
+//! | [`Modulo`] | the hash modulo the number of members |
+//!
+//! | noun | what it is |
+//! |---|---|
+//! | [`KeyHash`], [`Token`], [`TokenRange`] | how keys become places on the circle; a place; neighbouring places |
+//! | [`Member`], [`Zone`] | a node with its weight; what fails as a whole |
+//! | [`PreferenceList`] | the nodes of a key: replicas, then fallbacks |
+//! | [`Plan`], [`Move`] | what has to move from one placement to the next, range by range |
+//! | [`Topology`](topology::Topology) | the members with their states, in a version that requests carry |
+//! | [`pbs`] | how likely a read of some replicas is stale |
+//! | [`Storage`], [`Inline`], `Heap` | where the lists live, and how long they get |
+//!
+//! The README compares the placements, and has sizes, limits and sources.
+//!
+//! ```
+//! use quorate_core::NodeId;
+//! use quorate_ring::{HashRing, Inline, KeyHash, Member, Placement, Zone};
+//!
+//! let mut ring = HashRing::<Inline<3, 192>>::new(KeyHash::default(), 64);
+//! for (id, rack) in [(1, 1), (2, 1), (3, 2)] {
+//!     ring.add(Member::new(NodeId::new(id)).in_zone(Zone::new(rack)))?;
+//! }
+//! let list = ring.preference_list(ring.position(b"key"), 2, 1);
+//! assert!(list.replicas().contains(&NodeId::new(3))); // the only one in its rack
+//! assert_eq!(list.nodes().len(), 3);
+//! # Ok::<(), quorate_ring::MemberError>(())
+//! ```
+//!
+//! # What nodes must agree on
+//!
+//! | placement | the same on all nodes |
+//! |---|---|
+//! | [`HashRing`], [`Bounded`] | hash key, points for each unit of weight, members with weights and zones; tokens that were chosen |
+//! | [`Rendezvous`] | hash key, members with weights and zones |
+//! | [`Jump`] | hash key, all additions and removals, in their order |
+//! | [`Slots`], [`Ranges`](ranges::Ranges) | members and assignments |
+//! | [`Partitions`] | the number of bits, and what its placement needs |
+//! | [`Modulo`] | hash key, members with zones |
+//!
+//! Where two nodes do not agree, a key has two owners. Nothing here notices that by itself: send a topology's
+//! [`Version`](topology::Version) with each request, and compare.
+//!
+//! # Features
+//!
+//! All additive, none on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `alloc` | the storage `Heap` |
+//! | `std` | implies `alloc` |
+//! | `serde` | `Serialize` and `Deserialize` for the plain data types |
+//! | `defmt` | `defmt::Format` for errors and the plain data types |
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -15,6 +85,10 @@
 
 #[cfg(any(feature = "std", test))]
 extern crate std;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod bounded;
 mod error;

@@ -75,7 +75,8 @@ fn balance_and_moves_are_those_of_the_table() {
             let ideal = 1_000_000 / (nodes + 1);
             writeln!(
                 found,
-                "{name:<18} {nodes:>6} {keys:>6}   {whole:>4}.{rest:03} {moved:>8} {ideal:>6} {spurious:>8}"
+                "{name:<18} {nodes:>6} {keys:>6}   {whole:>4}.{rest:03} {moved:>8} {ideal:>6} \
+                 {spurious:>8}"
             )
             .unwrap();
             if name != "modulo" {
