@@ -9,15 +9,19 @@ use crate::{HashRing, Placement, Storage, Token};
 /// Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads", SODA 2018,
 /// section 2): no member gets more than c times the mean, and what it has no room for goes to the next member on the circle.
 ///
-/// The capacity is ⌈c · keys / members⌉, for a number of keys that is fixed before the first: a capacity that grew with the keys
-/// would put the same keys elsewhere in another order. Weights count for nothing.
+/// The capacity of each member is ⌈c · keys / members⌉. The number of keys is stated before the first key is placed, so the capacity does not
+/// change while keys arrive. Weights are ignored: all members have the same capacity.
 ///
 /// # Reading
 ///
-/// Where a key went depends on how full the members were, which a reader does not know. It does know the way: [`chain`](Self::chain)
-/// names the members that may have a key, in the order in which it was offered to them, up to the first that never turned one away. That is one
-/// member as long as nobody is full, and the mark of one that turned keys away stays when it has room again, since those are
-/// further along. Keys that are [released](Self::release) free their room; [`reset`](Self::reset) forgets all of them.
+/// Where a key went depends on how full the members were when it was placed. [`chain`](Self::chain) finds it again without a list of
+/// keys: it names the members that may have the key, in the order in which the key was offered to them, up to and including the first that
+/// never turned a key away. As long as no member is full, that is one member. A member that turned a key away is marked, and stays
+/// marked when it has room again, because the keys that it turned away stay with the members behind it. [`release`](Self::release)
+/// makes room; [`reset`](Self::reset) removes all marks.
+///
+/// The marks are part of this value. A reader without it can ask the members themselves, along
+/// [`walk`](Placement::walk): the first that never turned a key away is the last to ask.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -41,7 +45,7 @@ pub struct Bounded<S: Storage> {
     held: S::Held,
 }
 
-/// The largest load, as a multiple of the mean: a fraction of 1 or more.
+/// The largest load of a member as a multiple of the mean load: a fraction of 1 or more.
 ///
 /// ```
 /// use quorate_ring::Load;
@@ -56,7 +60,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// `numerator / denominator` times the mean; `None` if that is below 1, or of 0.
+    /// `numerator / denominator` times the mean; `None` if that is below 1, or the denominator is 0.
     #[must_use]
     pub const fn new(numerator: u32, denominator: u32) -> Option<Self> {
         if denominator == 0 || numerator < denominator {
@@ -79,7 +83,7 @@ impl fmt::Display for Load {
     }
 }
 
-/// What a member has.
+/// A member's load.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[allow(unnameable_types)] // of the sealed storage
 pub struct Held {
@@ -89,8 +93,8 @@ pub struct Held {
 }
 
 impl<S: Storage> Bounded<S> {
-    /// A ring whose members are to get `keys` keys in all, and none of them more than `load` times the mean. Its members do not
-    /// change any more; make another for other members.
+    /// Bounds the loads of a ring whose members will get `keys` keys in all: none more than `load` times the mean. The members
+    /// of the ring are fixed from here on; build another value when they change.
     #[must_use]
     pub fn new(ring: HashRing<S>, load: Load, keys: u64) -> Self {
         let mut held = <S as Kinds>::Held::with_limit(usize::from(u16::MAX));
@@ -100,7 +104,7 @@ impl<S: Storage> Bounded<S> {
         Self { ring, load, keys, held }
     }
 
-    /// The most keys of a member.
+    /// The most keys that a member takes, ⌈load · keys / members⌉; 0 without members.
     #[must_use]
     pub fn capacity(&self) -> u64 {
         let members = self.held.len() as u128;
@@ -111,9 +115,10 @@ impl<S: Storage> Bounded<S> {
         u64::try_from(whole.saturating_add(up)).unwrap_or(u64::MAX)
     }
 
-    /// Gives a key to the first member on its way that has room, and tells which; `None` if none has: more keys came than were announced.
+    /// Places a key on the first member of its walk that has room, and returns that member. `None` if no member has room, which
+    /// happens only when more keys are placed than [`new`](Self::new) was told.
     ///
-    /// A key that is placed twice counts twice.
+    /// No list of keys is kept, so a key that is placed twice counts twice.
     pub fn place(&mut self, at: Token) -> Option<NodeId> {
         let capacity = self.capacity();
         let Self { ring, held, .. } = self;
@@ -129,7 +134,7 @@ impl<S: Storage> Bounded<S> {
         None
     }
 
-    /// The members that may have a key, in the order in which to ask them: no other has it. One may come more than once.
+    /// The members that may have a key, in the order in which to ask them: no other member has it. A member may come more than once.
     pub fn chain(&self, at: Token) -> impl Iterator<Item = NodeId> {
         let mut over = false;
         self.ring.walk(at).map_while(move |(node, _)| {
@@ -141,7 +146,7 @@ impl<S: Storage> Bounded<S> {
         })
     }
 
-    /// A key of this member is gone.
+    /// Counts one key less on this member, which makes room for another. Changes nothing for a node that is no member or has no keys.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -161,7 +166,7 @@ impl<S: Storage> Bounded<S> {
         }
     }
 
-    /// Forgets all keys: nobody has any, and nobody turned one away.
+    /// Starts again without keys: all loads are 0, and no member is marked.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -180,13 +185,13 @@ impl<S: Storage> Bounded<S> {
         }
     }
 
-    /// How many keys a member has; `None` of a node that is no member.
+    /// The number of keys that a member has; `None` if the node is no member.
     #[must_use]
     pub fn load_of(&self, node: NodeId) -> Option<u64> {
         Some(self.held(node)?.keys)
     }
 
-    /// The ring.
+    /// The ring that is bounded.
     #[must_use]
     pub const fn ring(&self) -> &HashRing<S> {
         &self.ring

@@ -2,7 +2,7 @@ use core::fmt;
 
 use quorate_core::{Full, NodeId};
 
-/// Why the members of a placement cannot be changed like that. Nothing was changed.
+/// Why a change of a placement's members was refused. The placement is unchanged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -15,7 +15,7 @@ pub enum MemberError {
     ZeroWeight,
     /// The member would have more points than [`MAX_POINTS`](crate::MAX_POINTS), or none.
     Points,
-    /// The placement has no room for another member, or for its points.
+    /// The placement has no room for another member, or for its points, buckets or runs: a limit of its storage was reached.
     Full,
 }
 

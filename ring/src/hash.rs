@@ -8,9 +8,9 @@ use crate::Token;
 /// How keys become tokens: SipHash-1-3 with a key of 128 bits (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012).
 ///
 /// It reads bytes and nothing else, so a key has the same token on machines of 32 and 64 bits and of either byte order, which
-/// `core::hash::Hash` does not promise of a `usize` or a `str`. All nodes of a cluster need the same key, which is a part of what
-/// makes two placements the same: with another one, nearly all keys live elsewhere. Whoever knows the key can choose
-/// keys that all go to one node.
+/// `core::hash::Hash` does not promise of a `usize` or a `str`. All nodes of a cluster need the same key, which is part of a
+/// placement's identity: with another one, nearly all keys live elsewhere. A client that knows the hash key can choose keys that all
+/// go to one node; keep it secret where clients are not trusted.
 ///
 /// ```
 /// use quorate_ring::{KeyHash, Token};

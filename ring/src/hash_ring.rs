@@ -15,9 +15,11 @@ pub const MAX_POINTS: usize = u16::MAX as usize;
 ///
 /// A member that comes takes over what lies right before its points, and one that goes leaves it to the points after its own:
 /// nothing else moves. Each member has many points, so that the shares are even (virtual nodes: DeCandia et al., "Dynamo", SOSP
-/// 2007, section 4.2), and as many times more as its weight says. With v points a member the largest share is about 1 + 3/√v times the mean.
+/// 2007, section 4.2), and as many times more as its weight says. The share of a member with v
+/// points varies by 1/√v of the mean: of 100 members with 100 points each, the largest has about 1.25 times the mean.
 ///
-/// It depends on the members alone, and not on the order in which they came. Points with one token are in the order of their nodes.
+/// The ring depends on its members alone, not on the order in which they were added: points with equal tokens are in the order of their
+/// nodes' ids. A lookup is a search among the points; adding a member is one pass over them for each 64 points of the member.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -44,8 +46,8 @@ pub struct HashRing<S: Storage> {
 }
 
 impl<S: Storage> HashRing<S> {
-    /// A ring without members; each will have `points_per_weight` points for each unit of its weight. With `Heap` storage it takes
-    /// 65,535 members, and any number of points.
+    /// A ring without members. Each member will have `points_per_weight` points for each unit of its weight. With `Heap` storage it has
+    /// room for 65,535 members and any number of points.
     #[must_use]
     pub fn new(hash: KeyHash, points_per_weight: u16) -> Self {
         Self::with_limits(hash, points_per_weight, usize::from(u16::MAX), usize::MAX)
@@ -77,11 +79,12 @@ impl<S: Storage> HashRing<S> {
         }
     }
 
-    /// A member comes, and gets its points.
+    /// Adds a member, with as many points as its weight says. Keys move to it and between no others.
     ///
     /// # Errors
     ///
-    /// [`MemberError`]; nothing was changed.
+    /// [`MemberError::ZeroWeight`], [`Points`](MemberError::Points), [`Duplicate`](MemberError::Duplicate) or
+    /// [`Full`](MemberError::Full); nothing was changed.
     pub fn add(&mut self, member: Member) -> Result<(), MemberError> {
         let points = self.points_of(member)?;
         let hash = self.hash;
@@ -89,7 +92,7 @@ impl<S: Storage> HashRing<S> {
         self.insert(member, usize::from(points), tokens)
     }
 
-    /// A member comes whose points are chosen: in a test, or where somebody computed the shares.
+    /// Adds a member with points at these tokens, whatever its weight: for tests, and for tokens that were computed to even out the shares.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -105,7 +108,8 @@ impl<S: Storage> HashRing<S> {
     ///
     /// # Errors
     ///
-    /// [`MemberError`]; nothing was changed.
+    /// [`MemberError::Points`] without tokens or with more than [`MAX_POINTS`], [`ZeroWeight`](MemberError::ZeroWeight),
+    /// [`Duplicate`](MemberError::Duplicate) or [`Full`](MemberError::Full); nothing was changed.
     pub fn add_at(&mut self, member: Member, tokens: &[Token]) -> Result<(), MemberError> {
         if tokens.is_empty() || tokens.len() > MAX_POINTS {
             return Err(MemberError::Points);
@@ -113,7 +117,7 @@ impl<S: Storage> HashRing<S> {
         self.insert(member, tokens.len(), tokens.iter().map(|token| token.get()))
     }
 
-    /// Several members come. Into a ring without members they come all at once, which takes less time than one by one.
+    /// Adds several members, or none of them. Filling an empty ring in this way takes less time than adding its members one by one.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -127,7 +131,7 @@ impl<S: Storage> HashRing<S> {
     ///
     /// # Errors
     ///
-    /// [`MemberError`] of the first that cannot come; nothing was changed.
+    /// [`MemberError`] of the first member that cannot be added; nothing was changed.
     pub fn add_all(&mut self, members: &[Member]) -> Result<(), MemberError> {
         if self.members.is_empty() {
             return self.fill(members).inspect_err(|_| {
@@ -145,7 +149,7 @@ impl<S: Storage> HashRing<S> {
         Ok(())
     }
 
-    /// A member goes.
+    /// Removes a member with its points. Its keys go to the members of the points behind them, and no other key moves.
     ///
     /// # Errors
     ///
@@ -165,7 +169,7 @@ impl<S: Storage> HashRing<S> {
         &self.members
     }
 
-    /// How keys become tokens, and members points.
+    /// The hash that makes tokens of keys, and points of members.
     ///
     /// ```
     /// # use quorate_ring::{HashRing, Inline, KeyHash};
@@ -177,7 +181,7 @@ impl<S: Storage> HashRing<S> {
         self.hash
     }
 
-    /// How many points there are.
+    /// The number of points of all members.
     ///
     /// ```
     /// # use quorate_core::NodeId;

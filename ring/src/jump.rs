@@ -11,13 +11,16 @@ const TRIES: u64 = 64;
 /// Jump consistent hashing (Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014), with members that go in
 /// any order by Memento's replacements (Coluzzi, Brocco, Contu and Leidi, "MementoHash", 2023, section IV).
 ///
-/// Keys are spread over buckets, which have numbers, and each bucket belongs to a member. The paper's function needs no
-/// memory but can only take away the last bucket. So the bucket of a member that goes in the middle is marked, with how many are left,
-/// and its keys are hashed again over those; the next member that comes takes the bucket that was marked last. A member of weight w has w
-/// buckets.
+/// Keys are spread over numbered buckets, and each bucket belongs to a member; a member of weight w has w buckets. The paper's function
+/// needs no memory, but only the last bucket can be removed. Memento removes any: a removed bucket stays in the list, marked with the number of
+/// buckets that are left, and its keys are hashed again over those. The next member that is added takes the bucket that was removed last.
 ///
-/// Lookups take about ln n steps, and more where many buckets are marked. Shares are as even as random keys are. Unlike a ring, it
-/// depends on the order in which members came and went: all nodes must apply the same changes in the same order.
+/// A lookup takes about ln n steps for n buckets, and more where many buckets are marked. Shares are as even as random keys are. Unlike a
+/// ring, it depends on the order of changes: all nodes must add and remove the same members in the same order, for
+/// example as commands of a replicated log.
+///
+/// When a member is added, the owner of a key changes to that member or not at all. Further replicas come from further hashes of the
+/// key, so some of them may also move between other members. Of the storage only the second parameter counts, the number of buckets.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -64,7 +67,7 @@ struct Marked {
 }
 
 impl<S: Storage> Jump<S> {
-    /// No members. With `Heap` storage there may be 2^24 buckets.
+    /// No members. With `Heap` storage there is room for 2^24 buckets.
     #[must_use]
     pub fn new(hash: KeyHash) -> Self {
         Self::with_limit(hash, 1 << 24)
@@ -83,11 +86,11 @@ impl<S: Storage> Jump<S> {
         Self { hash, buckets, last: None, working: 0, zones: 0 }
     }
 
-    /// A member comes: into the buckets that were left last, and into new ones.
+    /// Adds a member: first into the buckets that were removed last, then into new ones. Takes a look at each bucket.
     ///
     /// # Errors
     ///
-    /// [`MemberError`]; nothing was changed.
+    /// [`MemberError::ZeroWeight`], [`Duplicate`](MemberError::Duplicate) or [`Full`](MemberError::Full); nothing was changed.
     pub fn add(&mut self, member: Member) -> Result<(), MemberError> {
         if member.weight == 0 {
             return Err(MemberError::ZeroWeight);
@@ -114,7 +117,7 @@ impl<S: Storage> Jump<S> {
         Ok(())
     }
 
-    /// A member goes: its buckets are marked, the last first.
+    /// Removes a member and its buckets. Takes a look at each bucket.
     ///
     /// # Errors
     ///
@@ -145,13 +148,13 @@ impl<S: Storage> Jump<S> {
         Ok(())
     }
 
-    /// How many buckets belong to members.
+    /// The number of buckets that belong to members: the sum of their weights.
     #[must_use]
     pub const fn buckets(&self) -> usize {
         self.working as usize
     }
 
-    /// The nodes, with their zones, in the order of their buckets: one of weight w comes w times.
+    /// The nodes with their zones, in the order of their buckets: a node of weight w comes w times.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -209,7 +212,7 @@ impl<S: Storage> Placement for Jump<S> {
     }
 }
 
-/// The bucket of a key among so many: Figure 1 of the paper, in integers. `None` of no buckets.
+/// The bucket of a key among `buckets`, from 0 on: `None` if there are none (Lamping and Veach, 2014, figure 1).
 ///
 /// Each step draws a random number and jumps to the bucket at which the key would have moved next, until that is beyond the last.
 /// The paper divides floating-point numbers; this divides integers, with the same results.

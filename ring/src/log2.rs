@@ -31,9 +31,9 @@ const fn log2_of(x: u64) -> u32 {
     log
 }
 
-/// -log2(x / 2^64) in units of 2^-32; of 0 as of 1. It never grows with x.
+/// -log2(x / 2^64) in units of 2^-32, where 0 counts as 1. It never grows with x.
 ///
-/// Between the steps of the table it is a straight line, and too large by at most 0.2 %.
+/// Between the steps of the table it is a straight line, and too large by at most 0.2 % and 3 units.
 pub(crate) const fn neg_log2(x: u64) -> u64 {
     let x = if x == 0 { 1 } else { x };
     let zeros = x.leading_zeros();

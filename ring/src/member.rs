@@ -2,7 +2,7 @@ use core::fmt;
 
 use quorate_core::NodeId;
 
-/// Where a node stands: a rack, a room, a region. Replicas go to as many different zones as there are.
+/// What fails as a whole: a rack, a room, a region. The replicas of a key are spread over as many zones as there are.
 ///
 /// ```
 /// use quorate_ring::Zone;
@@ -38,7 +38,7 @@ impl fmt::Display for Zone {
     }
 }
 
-/// A node that holds keys: how many beside the others, and where it stands.
+/// A node that holds keys, with its weight and its zone.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -52,9 +52,10 @@ impl fmt::Display for Zone {
 pub struct Member {
     /// The node.
     pub id: NodeId,
-    /// Its share of the keys, beside the others': 1 or more.
+    /// Its share of the keys in units of a member of weight 1: 1 to 65,535. [`Modulo`](crate::Modulo), [`Slots`](crate::Slots) and
+    /// [`Bounded`](crate::Bounded) ignore it.
     pub weight: u16,
-    /// Where it stands.
+    /// The zone that it is in.
     pub zone: Zone,
 }
 
@@ -65,7 +66,7 @@ impl Member {
         Self { id, weight: 1, zone: Zone::new(0) }
     }
 
-    /// The same with another weight.
+    /// The same member with another weight.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -77,7 +78,7 @@ impl Member {
         Self { weight, ..self }
     }
 
-    /// The same in another zone.
+    /// The same member in another zone.
     ///
     /// ```
     /// # use quorate_core::NodeId;

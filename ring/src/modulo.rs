@@ -4,10 +4,10 @@ use crate::members::{count_zones, insert, place_of};
 use crate::storage::Kinds;
 use crate::{KeyHash, Member, MemberError, Placement, Storage, Token, Zone};
 
-/// Hash modulo the number of members: the baseline, and a warning.
+/// The hash modulo the number of members: a baseline for comparison.
 ///
-/// No placement is simpler or quicker, and none moves more: from n to n + 1 members n of n + 1 keys move, nearly all of them
-/// between members that were there before. It is for members that never change. Weights count for nothing.
+/// No placement is simpler or quicker, and none moves more: from n to n + 1 members, n of n + 1 keys move, nearly all of them
+/// between members that were there before. Use it only for members that never change. Weights are ignored.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -31,25 +31,25 @@ pub struct Modulo<S: Storage> {
 }
 
 impl<S: Storage> Modulo<S> {
-    /// No members. With `Heap` storage there may be 65,535.
+    /// No members. With `Heap` storage there is room for 65,535.
     #[must_use]
     pub fn new(hash: KeyHash) -> Self {
         let members = <S as Kinds>::Members::with_limit(usize::from(u16::MAX));
         Self { hash, members, zones: 0 }
     }
 
-    /// A member comes.
+    /// Adds a member. Nearly all keys move.
     ///
     /// # Errors
     ///
-    /// [`MemberError`]; nothing was changed.
+    /// [`MemberError::ZeroWeight`], [`Duplicate`](MemberError::Duplicate) or [`Full`](MemberError::Full); nothing was changed.
     pub fn add(&mut self, member: Member) -> Result<(), MemberError> {
         insert(&mut self.members, member)?;
         self.zones = count_zones(&self.members);
         Ok(())
     }
 
-    /// A member goes.
+    /// Removes a member. Nearly all keys move.
     ///
     /// # Errors
     ///

@@ -2,10 +2,11 @@ use quorate_core::NodeId;
 
 use crate::{Divided, Placement, PreferenceList, Token, Zone};
 
-/// Any placement of tokens, over 2^n equal parts of the space in place of single keys (strategy 3 of "Dynamo", SOSP 2007, section 6.2).
+/// Any placement of tokens, applied to 2^n equal partitions of the circle instead of single keys (strategy 3 of DeCandia et al.,
+/// "Dynamo", SOSP 2007, section 6.2).
 ///
-/// A part goes to a node as a whole, so a placement that has no ranges, such as rendezvous or jump hashing, can be moved range by
-/// range ([`Plan`](crate::Plan)). Take some hundred parts for each node: with fewer the shares are less even.
+/// All keys of a partition have the same nodes, so placements without ranges, such as rendezvous and jump hashing, can be moved
+/// range by range ([`Plan`](crate::Plan)). Take some hundred partitions for each node: with fewer, the shares are less even.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -28,13 +29,13 @@ pub struct Partitions<P> {
 }
 
 impl<P: for<'k> Placement<Position<'k> = Token>> Partitions<P> {
-    /// The placement over 2^`bits` parts; at most 2^32.
+    /// Applies a placement to 2^`bits` partitions; more than 32 bits count as 32.
     #[must_use]
     pub fn new(placement: P, bits: u32) -> Self {
         Self { placement, bits: bits.min(32) }
     }
 
-    /// The placement of the parts.
+    /// The placement that is applied.
     ///
     /// ```
     /// # use quorate_ring::{Inline, KeyHash, Modulo, Partitions};
@@ -46,7 +47,7 @@ impl<P: for<'k> Placement<Position<'k> = Token>> Partitions<P> {
         &self.placement
     }
 
-    /// The number of the part that a token is in.
+    /// The number of the partition that a token is in, from 0 on.
     ///
     /// ```
     /// # use quorate_ring::{Inline, KeyHash, Modulo, Partitions, Token};
@@ -61,7 +62,7 @@ impl<P: for<'k> Placement<Position<'k> = Token>> Partitions<P> {
         }
     }
 
-    /// What stands for a part: a token of its own, as neighbouring numbers would go to neighbouring nodes of some placements.
+    /// The token that stands for a partition. It is a hash of the partition's number: the numbers themselves would all lie in one place of the circle.
     const fn token_of(&self, part: u64) -> Token {
         Token::new(crate::rendezvous::mix(part.wrapping_add(1)))
     }

@@ -1,21 +1,24 @@
 //! Probabilistically bounded staleness (Bailis et al., "Probabilistically Bounded Staleness for Practical Partial Quorums", VLDB 2012,
-//! section 3): how likely it is that a read misses the last writes, if both go to random replicas.
+//! section 3): the probability that a read misses the last writes, when reads and writes each reach random replicas.
 //!
-//! It is the case without repair, hand-off or any write that reaches more than `W` replicas in the end, so what is measured is better.
+//! The formulas count on nothing but the quorums. A store whose writes reach more than `w` replicas in the end, or whose replicas are repaired,
+//! reads stale data less often.
 
 use core::fmt;
 
-/// The probability that a read of `r` of `n` replicas meets none of the `w` that have the last write: C(n - w, r) / C(n, r) (equation 1).
+/// The probability that a read of `r` of `n` replicas reaches none of the `w` that have the last write: C(n - w, r) / C(n, r) (equation
+/// 1). It is 0 where r + w is more than n.
 ///
 /// ```
-/// use quorate_ring::pbs::{Fraction, stale_read};
+/// use quorate_ring::pbs::{Fraction, PbsError, stale_read};
 /// assert_eq!(stale_read(3, 1, 1).ok(), Fraction::new(2, 3));
-/// assert_eq!(stale_read(3, 2, 2), Ok(Fraction::ZERO)); // each two of three meet
+/// assert_eq!(stale_read(3, 2, 2), Ok(Fraction::ZERO)); // any two of three share one
+/// assert_eq!(stale_read(3, 4, 1), Err(PbsError::Size));
 /// ```
 ///
 /// # Errors
 ///
-/// [`PbsError`].
+/// [`PbsError::Size`] if a number is 0, or `r` or `w` is more than `n`; [`PbsError::TooLarge`] if the fraction has more than 128 bits.
 pub const fn stale_read(n: u8, r: u8, w: u8) -> Result<Fraction, PbsError> {
     if n == 0 || r == 0 || w == 0 || r > n || w > n {
         return Err(PbsError::Size);
@@ -36,7 +39,8 @@ pub const fn stale_read(n: u8, r: u8, w: u8) -> Result<Fraction, PbsError> {
     Ok(product)
 }
 
-/// The probability that a read is behind by `k` versions or more: that it misses each of the last `k` writes (equation 2).
+/// The probability that a read is behind by `k` versions or more, because it misses each of the last `k` writes: that of
+/// [`stale_read`] to the power of `k` (equation 2).
 ///
 /// ```
 /// use quorate_ring::pbs::{Fraction, stale_by};
@@ -45,7 +49,7 @@ pub const fn stale_read(n: u8, r: u8, w: u8) -> Result<Fraction, PbsError> {
 ///
 /// # Errors
 ///
-/// [`PbsError`].
+/// Those of [`stale_read`].
 pub const fn stale_by(n: u8, r: u8, w: u8, k: u32) -> Result<Fraction, PbsError> {
     let one = match stale_read(n, r, w) {
         Ok(one) => one,
@@ -61,12 +65,12 @@ pub const fn stale_by(n: u8, r: u8, w: u8, k: u32) -> Result<Fraction, PbsError>
     Ok(product)
 }
 
-/// Why there is no such probability.
+/// Why a probability cannot be computed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PbsError {
-    /// A number is 0, or a quorum has more replicas than there are.
+    /// A number is 0, or a quorum is larger than the number of replicas.
     Size,
     /// The fraction in lowest terms has more than 128 bits.
     TooLarge,
@@ -98,10 +102,10 @@ pub struct Fraction {
 }
 
 impl Fraction {
-    /// Nothing of one.
+    /// 0, the probability of what never happens.
     pub const ZERO: Self = Self { numerator: 0, denominator: 1 };
 
-    /// `numerator` of `denominator`; `None` of 0.
+    /// `numerator / denominator` in lowest terms; `None` if the denominator is 0.
     #[must_use]
     pub const fn new(numerator: u128, denominator: u128) -> Option<Self> {
         let Some(numerator_left) = numerator.checked_div(gcd(numerator, denominator)) else {
@@ -116,7 +120,7 @@ impl Fraction {
         Some(Self { numerator: numerator_left, denominator: denominator_left })
     }
 
-    /// What is above the line.
+    /// The numerator in lowest terms.
     ///
     /// ```
     /// # use quorate_ring::pbs::Fraction;
@@ -127,7 +131,7 @@ impl Fraction {
         self.numerator
     }
 
-    /// What is below the line.
+    /// The denominator in lowest terms: never 0.
     ///
     /// ```
     /// # use quorate_ring::pbs::Fraction;
@@ -138,7 +142,7 @@ impl Fraction {
         self.denominator
     }
 
-    /// In millionths, rounded down.
+    /// The fraction in millionths, rounded down: 0 to 1,000,000 for a probability.
     ///
     /// ```
     /// # use quorate_ring::pbs::Fraction;

@@ -5,10 +5,11 @@ use quorate_core::NodeId;
 
 use crate::{PreferenceList, Zone};
 
-/// Where keys live: plain data that any node can compute from the same members, and that gives the same answer on every machine.
+/// The nodes of each key: plain data that any node can compute from the same members, and that gives the same answer on every machine.
 ///
-/// A key has a position, and a position has an owner: the first node of a walk that names all nodes. How positions are made of keys
-/// and how the walk goes is what the placements differ in.
+/// A key has a position, and from each position a walk leads over all nodes. The first node of the walk is the owner; the
+/// replicas and fallbacks are chosen from the walk by [`PreferenceList::select`]. A placement of your own implements
+/// [`position`](Self::position), [`walk`](Self::walk) and [`zones`](Self::zones).
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -29,28 +30,61 @@ pub trait Placement {
     /// Where a key is: a token, a slot, or the key itself.
     type Position<'k>: Copy + Ord + Hash + Debug;
 
-    /// The position of a key.
+    /// The position of a key, of any length. Compute it once for several questions.
     fn position<'k>(&self, key: &'k [u8]) -> Self::Position<'k>;
 
-    /// All nodes, in the order in which a key at that position goes to them, with their zones. A node may come more than once;
-    /// the walk ends.
+    /// All nodes with their zones, in the order in which a key at that position is offered to them. A node may come more than once, and
+    /// the walk ends. It is empty where there are no nodes.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{HashRing, Inline, KeyHash, Member, Placement, Token};
+    /// let mut ring = HashRing::<Inline<2, 3>>::new(KeyHash::default(), 1);
+    /// let [a, b] = [1, 2].map(NodeId::new);
+    /// ring.add_at(Member::new(a), &[Token::new(10), Token::new(20)])?;
+    /// ring.add_at(Member::new(b), &[Token::new(30)])?;
+    /// assert!(ring.walk(Token::new(15)).map(|(node, _)| node).eq([a, b, a]));
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
     fn walk(&self, at: Self::Position<'_>) -> impl Iterator<Item = (NodeId, Zone)>;
 
-    /// How many zones have nodes.
+    /// The number of zones that have nodes. What is above [`MAX_PREFERENCE`](crate::MAX_PREFERENCE) need not be counted.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, KeyHash, Member, Placement, Rendezvous, Zone};
+    /// let mut nodes = Rendezvous::<Inline<3>>::new(KeyHash::default());
+    /// for (id, zone) in [(1, 1), (2, 1), (3, 2)] {
+    ///     nodes.add(Member::new(NodeId::new(id)).in_zone(Zone::new(zone)))?;
+    /// }
+    /// assert_eq!(nodes.zones(), 2);
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
     fn zones(&self) -> usize;
 
-    /// The node that a key belongs to; `None` where there are no nodes.
+    /// The node that a key belongs to: the first of the walk. `None` where there are no nodes.
     fn owner(&self, at: Self::Position<'_>) -> Option<NodeId> {
         self.walk(at).next().map(|(node, _)| node)
     }
 
-    /// The nodes that hold a key, spread over the zones: fewer than asked for if there are fewer, or more than
-    /// [`MAX_PREFERENCE`](crate::MAX_PREFERENCE) were asked for.
+    /// The nodes that hold a key, spread over the zones, the owner first. The list is shorter than asked for where there are fewer nodes,
+    /// and never longer than [`MAX_PREFERENCE`](crate::MAX_PREFERENCE).
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, KeyHash, Member, Placement, Rendezvous};
+    /// let mut nodes = Rendezvous::<Inline<2>>::new(KeyHash::default());
+    /// nodes.add(Member::new(NodeId::new(1)))?;
+    /// nodes.add(Member::new(NodeId::new(2)))?;
+    /// assert_eq!(nodes.replicas(nodes.position(b"key"), 3).replicas().len(), 2);
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
     fn replicas(&self, at: Self::Position<'_>, replicas: usize) -> PreferenceList {
         self.preference_list(at, replicas, 0)
     }
 
-    /// The same, and then so many nodes that stand in for them.
+    /// The replicas, and then up to `fallbacks` nodes that take writes for replicas that are down: in the order of the walk, whatever their
+    /// zones (DeCandia et al., "Dynamo", SOSP 2007, sections 4.3 and 4.6).
     fn preference_list(
         &self,
         at: Self::Position<'_>,

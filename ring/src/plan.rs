@@ -4,29 +4,46 @@ use quorate_core::{InlineList, List, NodeId};
 
 use crate::{MAX_PREFERENCE, PreferenceList, Token, TokenRange};
 
-/// A placement whose space is divided into ranges of keys with the same nodes, so that a change of it is a list of ranges.
+/// A placement whose positions are tokens and fall into ranges with the same nodes, so that the difference of two is a list of ranges:
+/// what a [`Plan`] asks of a placement.
+///
+/// The tokens of a placement go from [`first_token`](Self::first_token) to [`last_token`](Self::last_token), and may wrap at `Token::MAX`. The
+/// [`end_of_range`](Self::end_of_range) leads from one range to the next.
+///
+/// ```
+/// use quorate_core::NodeId;
+/// use quorate_ring::{Divided, HashRing, Inline, KeyHash, Member, Token};
+/// let mut ring = HashRing::<Inline<1, 2>>::new(KeyHash::default(), 1);
+/// ring.add_at(Member::new(NodeId::new(1)), &[Token::new(10), Token::new(20)])?;
+/// assert_eq!((ring.first_token(), ring.last_token()), (Token::new(11), Token::new(10)));
+/// assert_eq!(ring.end_of_range(Token::new(11)), Token::new(20));
+/// assert_eq!(ring.replicas_at(Token::new(11), 3).replicas(), [NodeId::new(1)]);
+/// # Ok::<(), quorate_ring::MemberError>(())
+/// ```
 pub trait Divided {
-    /// Where a walk over all ranges begins: at the first token of one.
+    /// The token at which a pass over all ranges begins: the first of a range.
     fn first_token(&self) -> Token;
 
-    /// Where it ends: the last token before it comes back to the first.
+    /// The token at which that pass ends: the last of a range. On a whole circle it is the one before the first.
     fn last_token(&self) -> Token;
 
-    /// The last token that has the same nodes as `at` for certain.
+    /// A token up to which all tokens from `at` on have the same nodes: the last of the range of `at`. The next range may have the same nodes.
     fn end_of_range(&self, at: Token) -> Token;
 
-    /// The nodes that hold the keys at this token.
+    /// The nodes that hold the keys at this token: up to `replicas`.
     fn replicas_at(&self, at: Token, replicas: usize) -> PreferenceList;
 }
 
-/// What has to move so that one placement becomes another: a list of ranges, in an order that keeps every replica.
+/// The moves that lead from one placement to another, in an order in which no replica is lost.
 ///
-/// First come all copies, to nodes that hold a range in the new placement and not in the old. Then come the ranges that nodes drop:
-/// none goes before the copies that replace it are complete. Ranges next to each other with the same source and target are one move, so
-/// the list is as short as it can be.
+/// First come all copies, to nodes that hold a range in the new placement and not in the old. Then come the ranges that nodes drop,
+/// so that none is dropped before the copies that replace it are complete. Ranges next to each other with the same source and target are one
+/// move, and a range whose nodes stay the same is in none: the list is minimal.
 ///
-/// Moves are computed as they are asked for, and take no memory. Their order depends on the two placements alone: who has done the
-/// first hundred goes on with [`moves`](Self::moves)`().skip(100)`, also after a restart.
+/// Moves are computed on demand: a plan takes three words, and [`Moves`] about 5 KB whatever their number. Their order depends
+/// on the two placements alone. A program that has executed the first hundred continues with `plan.moves().skip(100)`, also after a
+/// restart, if it kept both placements. Until the last copy is complete, read from the nodes
+/// of the old placement and write to those of both. Then read from the new ones, and only then begin with the drops.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -58,13 +75,14 @@ impl<P> Clone for Plan<'_, P> {
 impl<P> Copy for Plan<'_, P> {}
 
 impl<'a, P: Divided> Plan<'a, P> {
-    /// From the old placement to the new, for keys with so many replicas.
+    /// Leads from the old placement to the new, for keys with this many replicas. Both must make tokens of keys in the same way: with
+    /// another [`KeyHash`](crate::KeyHash) every key has another token, and a plan means nothing.
     #[must_use]
     pub const fn new(old: &'a P, new: &'a P, replicas: usize) -> Self {
         Self { old, new, replicas }
     }
 
-    /// The moves, in their order.
+    /// The moves, in the order in which to execute them.
     #[must_use]
     pub fn moves(self) -> Moves<'a, P> {
         Moves {
@@ -105,20 +123,21 @@ impl<'a, P: Divided> Plan<'a, P> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Move {
-    /// A node gets a range: from this one, or from nobody where the old placement has no nodes for it.
+    /// A node gets a copy of a range.
     Copy {
-        /// Which keys.
+        /// The tokens of the keys.
         range: TokenRange,
-        /// Who has them: the node that drops them, if one does.
+        /// The node to copy from: one that will drop the range, if there is one, and otherwise its owner. `None` where the old placement has no
+        /// nodes for the range.
         from: Option<NodeId>,
-        /// Who gets them.
+        /// The node that gets the copy.
         to: NodeId,
     },
-    /// A node does not hold a range any more.
+    /// A node no longer holds a range, and deletes its copy.
     Drop {
-        /// Which keys.
+        /// The tokens of the keys.
         range: TokenRange,
-        /// Who drops them.
+        /// The node that deletes its copy.
         from: NodeId,
     },
 }
@@ -167,8 +186,8 @@ pub struct Moves<'a, P> {
 }
 
 impl<P: Divided> Moves<'_, P> {
-    /// Looks at the next range. False if that was the last.
-    fn look_further(&mut self) -> bool {
+    /// Takes in what changes in the next range. False if that was the last.
+    fn visit_next_range(&mut self) -> bool {
         let Plan { old, new, .. } = self.plan;
         let at = self.at.unwrap_or(old.first_token());
         let distance = |end: Token| end.get().wrapping_sub(at.get());
@@ -196,7 +215,7 @@ impl<P: Divided> Moves<'_, P> {
         end != old.last_token()
     }
 
-    /// The walk is over: a range that goes on where it began is one with that.
+    /// Ends a pass: a range that ends where the pass began is merged with the one that begins there.
     fn close_circle(&mut self) {
         let Plan { old, .. } = self.plan;
         for pending in self.pending.iter_mut() {
@@ -238,7 +257,7 @@ impl<P: Divided> Iterator for Moves<'_, P> {
             if self.phase == Phase::Done {
                 return None;
             }
-            if !self.look_further() {
+            if !self.visit_next_range() {
                 self.close_circle();
                 self.at = None;
                 self.phase = match self.phase {

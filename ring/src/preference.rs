@@ -5,7 +5,7 @@ use crate::Zone;
 /// The most nodes of a [`PreferenceList`].
 pub const MAX_PREFERENCE: usize = 32;
 
-/// The nodes that a key goes to: its replicas, the owner first, and then those that stand in for them (DeCandia et al., "Dynamo:
+/// The nodes of a key: its replicas, the owner first, and then the fallbacks that stand in for replicas that are down (DeCandia et al., "Dynamo:
 /// Amazon's Highly Available Key-value Store", SOSP 2007, section 4.3). No node is in it twice.
 ///
 /// ```
@@ -32,7 +32,8 @@ impl PreferenceList {
     /// still to be chosen are needed for other zones (as Cassandra's `NetworkTopologyStrategy` does). `zones` is how many zones have nodes. The
     /// fallbacks are the nodes of the walk that are no replicas, whatever their zones.
     ///
-    /// With fewer nodes than asked for the list is shorter, and so is one of more than [`MAX_PREFERENCE`] nodes.
+    /// Where there are fewer nodes than asked for, the list is shorter. It never has more than [`MAX_PREFERENCE`] nodes, replicas and fallbacks
+    /// together. The walk is made twice, and must be the same each time.
     #[must_use]
     pub fn select<W>(walk: impl Fn() -> W, zones: usize, replicas: usize, fallbacks: usize) -> Self
     where
@@ -83,7 +84,7 @@ impl PreferenceList {
         self.nodes.get(..self.replicas).unwrap_or_default()
     }
 
-    /// The nodes that take writes for replicas that are down, in the order in which they are asked.
+    /// The nodes that take writes for replicas that are down, in the order in which to ask them.
     ///
     /// ```
     /// # use quorate_ring::PreferenceList;

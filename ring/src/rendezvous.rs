@@ -8,12 +8,12 @@ use crate::{KeyHash, Member, MemberError, Placement, Storage, Token, Zone};
 /// Rendezvous hashing, or highest random weight (Thaler and Ravishankar, "Using Name-Based Mappings to Increase Hit Rates", IEEE/ACM
 /// Transactions on Networking 6(1), 1998): each member and key together have a hash, and the key belongs to the member with the highest.
 ///
-/// It needs no points, spreads keys more evenly than a ring, and when a member goes its keys go to all others alike. The price is
-/// a look at every member for each key. For some hundred members, or for cutting the space into partitions once.
+/// It needs no points, spreads keys more evenly than a ring, and the keys of a member that is removed go to all others alike. The price is a look
+/// at every member for each lookup, so use it for up to some hundred members, or to place [`Partitions`](crate::Partitions) once.
 ///
 /// Weights are kept by the logarithm method (Schindelhauer and Schomaker, "Weighted Distributed Hash Tables", SPAA 2005): a hash h
-/// of 0 to 1 counts as -log2(h)/weight, and the lowest wins. The logarithm is an integer, and too large by at most 0.2 %, so the shares of
-/// weights 1, 2 and 3 are right to 1 in 1,000.
+/// of 0 to 1 counts as -log2(h)/weight, and the lowest wins. The logarithm is an integer, and too large by at most 0.2 % and 3/2^32, so the
+/// shares of weights 1, 2 and 3 are right to 1 in 1,000.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -41,7 +41,7 @@ pub struct Rendezvous<S: Storage> {
 }
 
 impl<S: Storage> Rendezvous<S> {
-    /// No members. With `Heap` storage there may be 65,535.
+    /// No members. With `Heap` storage there is room for 65,535.
     #[must_use]
     pub fn new(hash: KeyHash) -> Self {
         Self::with_limit(hash, usize::from(u16::MAX))
@@ -65,11 +65,11 @@ impl<S: Storage> Rendezvous<S> {
         }
     }
 
-    /// A member comes.
+    /// Adds a member. Keys move to it and between no others.
     ///
     /// # Errors
     ///
-    /// [`MemberError`]; nothing was changed.
+    /// [`MemberError::ZeroWeight`], [`Duplicate`](MemberError::Duplicate) or [`Full`](MemberError::Full); nothing was changed.
     pub fn add(&mut self, member: Member) -> Result<(), MemberError> {
         let place = insert(&mut self.members, member)?;
         let seed = self.hash.point(member.id, 0);
@@ -81,7 +81,7 @@ impl<S: Storage> Rendezvous<S> {
         Ok(())
     }
 
-    /// A member goes.
+    /// Removes a member. Its keys go to all others alike, and no other key moves.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl<S: Storage> Rendezvous<S> {
         Ok(())
     }
 
-    /// A member's weight changes: its own keys go, or those of others come, and no other key moves.
+    /// Changes a member's weight. With a lower weight keys move away from this member, with a higher one to it; no other key moves.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -108,7 +108,7 @@ impl<S: Storage> Rendezvous<S> {
     ///
     /// # Errors
     ///
-    /// [`MemberError`]; nothing was changed.
+    /// [`MemberError::ZeroWeight`] or [`Unknown`](MemberError::Unknown); nothing was changed.
     pub fn set_weight(&mut self, node: NodeId, weight: u16) -> Result<(), MemberError> {
         if weight == 0 {
             return Err(MemberError::ZeroWeight);
@@ -151,7 +151,7 @@ impl<S: Storage> Rendezvous<S> {
     }
 }
 
-/// Cost, then what hash was lower, then the id.
+/// Cost, then the complement of the hash, then the id: the lowest rank is first.
 type Rank = (u64, u64, NodeId);
 
 impl<S: Storage> Placement for Rendezvous<S> {

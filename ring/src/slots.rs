@@ -7,12 +7,12 @@ use crate::members::{count_zones, insert, insert_at, place_of};
 use crate::storage::Kinds;
 use crate::{Divided, Member, MemberError, Placement, PreferenceList, Storage, Token, Zone};
 
-/// How many slots there are, as in Redis Cluster.
+/// The number of slots, as in Redis Cluster.
 pub const SLOTS: u16 = 16_384;
 
 const CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
-/// One of the 16,384 parts that Redis Cluster cuts its keys into.
+/// One of the 16,384 classes that Redis Cluster divides its keys into, numbered from 0.
 ///
 /// ```
 /// use quorate_ring::Slot;
@@ -66,8 +66,8 @@ impl fmt::Display for Slot {
     }
 }
 
-/// What is hashed of a key: what stands between its first `{` and the first `}` after that, if anything does, and else the whole key
-/// (Redis Cluster specification, "Hash tags"). Keys with the same tag are in one slot.
+/// The part of a key that is hashed: what is between its first `{` and the first `}` after that, unless it is empty, and otherwise the whole
+/// key (Redis Cluster specification, "Hash tags"). Keys with the same tag are in one slot.
 ///
 /// ```
 /// use quorate_ring::hash_tag;
@@ -95,8 +95,8 @@ pub struct SlotRun {
 
 /// A fixed number of slots, each assigned to a member: Redis Cluster's placement.
 ///
-/// Nothing follows from the members: somebody assigns slots, and moves them one run after the other. Its size depends on how
-/// many runs there are, not on the number of slots.
+/// Slots are not computed from the members: the program assigns them, in runs of neighbouring slots, and no key moves by itself. Memory
+/// depends on the number of runs, not on that of slots. Weights are ignored. All nodes must have the same assignments.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -125,7 +125,7 @@ impl<S: Storage> Default for Slots<S> {
 }
 
 impl<S: Storage> Slots<S> {
-    /// No members, and no slot assigned. With `Heap` storage there may be 65,535 members.
+    /// No members, and no slot assigned. With `Heap` storage there is room for 65,535 members. Of the storage, the second parameter counts runs.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -135,11 +135,12 @@ impl<S: Storage> Slots<S> {
         }
     }
 
-    /// The slots divided among the members in the order of the list, as `redis-cli --cluster create` does. Weights count for nothing.
+    /// Divides the slots among the members, in the order of the list, as `redis-cli --cluster create` does.
     ///
     /// # Errors
     ///
-    /// [`MemberError`] if the members or their runs do not fit, or one is there twice.
+    /// [`MemberError::Full`] if the members or their runs do not fit, [`Duplicate`](MemberError::Duplicate), or
+    /// [`ZeroWeight`](MemberError::ZeroWeight).
     pub fn even(members: &[Member]) -> Result<Self, MemberError> {
         let mut slots = Self::new();
         for member in members {
@@ -161,18 +162,18 @@ impl<S: Storage> Slots<S> {
         Ok(slots)
     }
 
-    /// A member comes, without slots.
+    /// Adds a member without slots.
     ///
     /// # Errors
     ///
-    /// [`MemberError`]; nothing was changed.
+    /// [`MemberError::ZeroWeight`], [`Duplicate`](MemberError::Duplicate) or [`Full`](MemberError::Full); nothing was changed.
     pub fn add(&mut self, member: Member) -> Result<(), MemberError> {
         insert(&mut self.members, member)?;
         self.zones = count_zones(&self.members);
         Ok(())
     }
 
-    /// A member goes. Its slots belong to nobody then.
+    /// Removes a member. Its slots are assigned to no member after that: assign them before, to keep their keys.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -197,7 +198,7 @@ impl<S: Storage> Slots<S> {
         Ok(())
     }
 
-    /// The slots from `first` to `last`, both included, belong to this member from now on. Where `last` is below `first`, nothing changes.
+    /// Assigns the slots from `first` to `last`, both included, to a member. Where `last` is below `first`, nothing changes.
     ///
     /// # Errors
     ///
@@ -222,7 +223,7 @@ impl<S: Storage> Slots<S> {
         Ok(())
     }
 
-    /// How many slots belong to a node.
+    /// The number of slots that are assigned to a node.
     #[must_use]
     pub fn count(&self, node: NodeId) -> usize {
         let ends = self.runs.iter().skip(1).map(|run| run.first).chain([SLOTS]);
@@ -273,7 +274,7 @@ impl<S: Storage> Placement for Slots<S> {
         Slot::of(key)
     }
 
-    /// The owner of the slot, those of the runs behind it once round, and then all members. A slot that belongs to nobody has no nodes.
+    /// The owner of the slot, the owners of the runs behind it, once around, and then all members. A slot that is assigned to no member has no nodes.
     fn walk(&self, at: Self::Position<'_>) -> impl Iterator<Item = (NodeId, Zone)> {
         let place = self.runs.partition_point(|run| run.first <= at.0).saturating_sub(1);
         let (before, from) = self.runs.split_at_checked(place).unwrap_or_default();

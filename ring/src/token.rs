@@ -13,9 +13,9 @@ use core::fmt;
 pub struct Token(u64);
 
 impl Token {
-    /// The first.
+    /// The first token, 0.
     pub const MIN: Self = Self(0);
-    /// The last.
+    /// The last token, `u64::MAX`.
     pub const MAX: Self = Self(u64::MAX);
 
     /// The token of this number.
@@ -64,10 +64,10 @@ impl fmt::Display for Token {
     }
 }
 
-/// All tokens from `first` to `last`, both included. It goes over the end of the circle where `last` is below `first`.
+/// All tokens from `first` to `last`, both included. Where `last` is below `first`, the range wraps: it goes on after `Token::MAX` with 0.
 ///
-/// Both ends belong to a range, so there is no empty one, and all tokens are one: what a half-open range with equal ends means,
-/// nothing or all, every reader has to be told.
+/// Both ends belong to the range, so no range is empty, and all tokens together are one range. A half-open range with equal ends would be
+/// ambiguous: nothing or everything.
 ///
 /// ```
 /// use quorate_ring::{Token, TokenRange};
@@ -96,7 +96,7 @@ impl TokenRange {
         Self { first, last }
     }
 
-    /// Whether the token is one of them.
+    /// Whether the token is in the range.
     ///
     /// ```
     /// # use quorate_ring::{Token, TokenRange};
@@ -107,7 +107,7 @@ impl TokenRange {
         token.0.wrapping_sub(self.first.0) <= self.last.0.wrapping_sub(self.first.0)
     }
 
-    /// How many tokens there are in the range: 1 to 2^64.
+    /// The number of tokens in the range: 1 to 2^64.
     ///
     /// ```
     /// # use quorate_ring::{Token, TokenRange};

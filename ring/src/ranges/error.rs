@@ -2,7 +2,7 @@ use core::fmt;
 
 use quorate_core::{Full, NodeId};
 
-/// Why ranges cannot be changed like that. Nothing was changed.
+/// Why a change of the ranges was refused. They are unchanged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -11,13 +11,13 @@ pub enum RangeError {
     Empty,
     /// No range begins at this key.
     NotABoundary,
-    /// The two ranges are held by different nodes: assign them the same ones first.
+    /// The two ranges are held by different nodes: assign both to the same nodes before they are merged.
     DifferentNodes,
     /// A range needs a node.
     NoNodes,
     /// This node is listed twice.
     DuplicateNode(NodeId),
-    /// More nodes than a range may have.
+    /// There are more nodes than a range may have.
     TooManyNodes,
     /// The key is longer than a boundary may be. Longer keys have a range like all others; only boundaries are kept.
     KeyTooLong,

@@ -1,8 +1,8 @@
 use quorate_core::NodeId;
 
-/// The keys from `start` on, up to `end` and without it, and the nodes that hold them.
+/// The keys from `start` up to but not including `end`, and the nodes that hold them.
 ///
-/// Keys are compared byte by byte, and a key is above all its beginnings.
+/// Keys are compared byte by byte, and a key is greater than each of its prefixes.
 ///
 /// ```
 /// use quorate_ring::ranges::KeyRange;
@@ -14,14 +14,14 @@ use quorate_core::NodeId;
 pub struct KeyRange<'a> {
     /// The first key.
     pub start: &'a [u8],
-    /// The first key behind it; `None` of the last range.
+    /// The first key behind the range; `None` for the last range.
     pub end: Option<&'a [u8]>,
-    /// Who holds it, the owner first.
+    /// The nodes that hold the range, the owner first.
     pub nodes: &'a [NodeId],
 }
 
 impl KeyRange<'_> {
-    /// Whether a key is one of them.
+    /// Whether a key is in the range.
     #[must_use]
     pub fn contains(&self, key: &[u8]) -> bool {
         self.start <= key && self.end.is_none_or(|end| key < end)

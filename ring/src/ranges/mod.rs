@@ -1,7 +1,7 @@
 //! Partitioning by ranges of ordered keys.
 //!
-//! [`Ranges`] keeps who holds which range, and is changed by splits, merges and assignments. [`SplitFinder`] watches the keys of one busy
-//! range, and finds where to split it.
+//! [`Ranges`] keeps which nodes hold which range, and is changed by splits, merges and assignments. [`SplitFinder`] samples the requests to one busy
+//! range, and finds the key at which to split its load. [`may_merge`] tells when two quiet neighbours may become one.
 
 mod error;
 mod key_range;

@@ -2,16 +2,17 @@ use core::fmt;
 
 use quorate_core::{InlineList, List, Rng};
 
-/// How many keys must have been compared with a sample before it says anything.
+/// How many keys must have been compared with a sample before it is considered.
 const ENOUGH: u64 = 100;
 
-/// Finds the key at which half of a range's load is on either side, from the keys that are asked for (the load-based splitting of
-/// CockroachDB: `SAMPLES` keys chosen at random, each with a count of the requests to its left and to its right).
+/// Finds the key that splits the load of a range into halves, from the keys of its requests (load-based splitting as in CockroachDB:
+/// `SAMPLES` keys chosen at random, each with a count of the requests to its left and to its right).
 ///
-/// The middle of a range's keys is no answer: the load may be all in one half. And some load cannot be split: all on one key, or on
-/// keys that only grow, where each split would leave one side idle and the other as busy as before.
+/// The middle one of a range's keys would not do, because all load may be in one half. Some load cannot be split at all: where all
+/// requests are for one key, or for keys that only grow, any split leaves one side idle and the other as busy as before.
 ///
-/// It takes `SAMPLES * (KEY_BYTES + 32)` bytes; 16 samples are plenty. Keys that are longer than `KEY_BYTES` are counted, and never become samples.
+/// It takes `SAMPLES * (KEY_BYTES + 32)` bytes and 24 more; 16 samples are plenty. Keys longer than `KEY_BYTES` are counted, and never
+/// become samples. Same seed and same keys, same answer.
 ///
 /// ```
 /// use quorate_ring::ranges::{NoSplit, SplitFinder};
@@ -41,16 +42,16 @@ struct Sample<const KEY_BYTES: usize> {
     right: u64,
 }
 
-/// Why a range is not to be split.
+/// Why a range should not be split.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum NoSplit {
-    /// Too few keys were seen.
+    /// Fewer than 100 keys were compared with each sample.
     TooFew,
-    /// At least half of the requests are for one key.
+    /// At least half of the requests are for one key: a split does not divide them.
     OneKey,
-    /// Each split would leave nearly everything on one side, as where keys only grow.
+    /// Each split would leave more than three quarters of the requests on one side, as where keys only grow.
     OneSide,
 }
 
@@ -67,13 +68,13 @@ impl fmt::Display for NoSplit {
 impl core::error::Error for NoSplit {}
 
 impl<const SAMPLES: usize, const KEY_BYTES: usize> SplitFinder<SAMPLES, KEY_BYTES> {
-    /// One that has seen nothing. The seed chooses the samples.
+    /// A finder that has seen no keys. The seed determines which keys become samples.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self { samples: InlineList::with_limit(SAMPLES), seen: 0, rng: Rng::new(seed) }
     }
 
-    /// A key of the range was asked for.
+    /// Counts a request for a key of the range. Compares it with each sample.
     pub fn record(&mut self, key: &[u8]) {
         for sample in self.samples.iter_mut() {
             let count = match key.cmp(&*sample.key) {
@@ -98,24 +99,24 @@ impl<const SAMPLES: usize, const KEY_BYTES: usize> SplitFinder<SAMPLES, KEY_BYTE
         }
     }
 
-    /// The key at which the two sides are most even: the range from there on is the right half.
+    /// The key at which to split: of the samples the one whose two sides are most even. It becomes the first key of the right half.
     ///
     /// # Errors
     ///
-    /// [`NoSplit`] if no key has a quarter of the load on either side.
+    /// [`NoSplit`] if no sample has a quarter of the load or more on either side.
     pub fn split_key(&self) -> Result<&[u8], NoSplit> {
-        let told = self.samples.iter().filter(|sample| sample.counted() >= ENOUGH);
-        let Some(best) = told.clone().max_by_key(|sample| sample.evenness()) else {
+        let ready = self.samples.iter().filter(|sample| sample.counted() >= ENOUGH);
+        let Some(best) = ready.clone().max_by_key(|sample| sample.evenness()) else {
             return Err(NoSplit::TooFew);
         };
-        if told.clone().any(|sample| sample.same >= sample.counted().div_ceil(2)) {
+        if ready.clone().any(|sample| sample.same >= sample.counted().div_ceil(2)) {
             return Err(NoSplit::OneKey);
         }
         // the smaller side has a quarter or more
         if best.evenness() < 250 { Err(NoSplit::OneSide) } else { Ok(&best.key) }
     }
 
-    /// Forgets all keys: after a split, or when the load may have changed.
+    /// Forgets all keys. Call it after a split, and when the load may have changed.
     ///
     /// ```
     /// # use quorate_ring::ranges::{NoSplit, SplitFinder};
@@ -143,10 +144,11 @@ impl<const KEY_BYTES: usize> Sample<KEY_BYTES> {
     }
 }
 
-/// Whether two neighbouring ranges may be merged, of which each is split at a load of `split_at`: if together they have less than half of that.
+/// Whether two neighbouring ranges may be merged: their loads together are below half of `split_at`, the load at which a range is split. All
+/// three are in the same unit, such as requests a second.
 ///
-/// A range that was just merged is then far from being split again, and one that was just split from being merged: without a
-/// distance between the two, ranges are split and merged without end. Wait besides, for minutes, after a split.
+/// The distance between the two limits keeps a merged range from being split again at once, and the halves of a split range from being merged.
+/// Also wait for some minutes after a split before merging.
 ///
 /// ```
 /// use quorate_ring::ranges::may_merge;

@@ -7,8 +7,8 @@ use crate::{MAX_PREFERENCE, Placement, Zone};
 /// Which nodes hold which range of ordered keys: as in Bigtable, TiKV or CockroachDB, and unlike hashing it keeps neighbours together, for scans.
 ///
 /// The ranges cover all keys, without gaps and without overlaps: each begins where the one before ends. Every lookup and every
-/// change compares keys in the same way. Nothing is written here of who decides on a change; it must be one decision for all nodes, such as a
-/// command of a replicated log. A split is one step: the left range shrinks and the right one appears at once.
+/// change compares keys in the same way. All nodes must apply the same changes in the same order, for
+/// example as commands of a replicated log. A split is one step: the left range shrinks and the right one appears at once.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -39,12 +39,12 @@ pub struct Entry<K, N> {
 }
 
 impl<S: Storage> Ranges<S> {
-    /// One range with all keys, held by these nodes. With `Heap` storage there may be any number of ranges, with boundaries of up to
-    /// 65,536 bytes.
+    /// One range with all keys, held by these nodes, the owner first. With `Heap` storage there is room for any number of ranges, with
+    /// boundaries of up to 65,536 bytes.
     ///
     /// # Errors
     ///
-    /// [`RangeError`] if the nodes cannot be those of a range.
+    /// [`RangeError::NoNodes`], [`DuplicateNode`](RangeError::DuplicateNode) or [`TooManyNodes`](RangeError::TooManyNodes).
     pub fn new(nodes: &[NodeId]) -> Result<Self, RangeError> {
         Self::with_limits(nodes, usize::MAX, 65_536)
     }
@@ -61,7 +61,7 @@ impl<S: Storage> Ranges<S> {
     ///
     /// # Errors
     ///
-    /// [`RangeError`] if the nodes cannot be those of a range.
+    /// Those of [`new`](Self::new); [`RangeError::Full`] if there is no room for one range.
     pub fn with_limits(
         nodes: &[NodeId],
         ranges: usize,
@@ -73,11 +73,11 @@ impl<S: Storage> Ranges<S> {
         Ok(Self { entries, key_bytes })
     }
 
-    /// The range at this key ends there, and another one begins, held by the same nodes.
+    /// Splits the range that this key is in: the left one ends before the key, and the right one begins with it. Both are held by the same nodes.
     ///
     /// # Errors
     ///
-    /// [`RangeError::Empty`], [`KeyTooLong`](RangeError::KeyTooLong), [`Full`](RangeError::Full); nothing was changed.
+    /// [`RangeError::Empty`] at a boundary or the empty key, [`KeyTooLong`](RangeError::KeyTooLong) or [`Full`](RangeError::Full); nothing was changed.
     pub fn split(&mut self, at: &[u8]) -> Result<(), RangeError> {
         let Err(place) = self.place_of(at) else { return Err(RangeError::Empty) };
         let mut start = <S as Kinds>::Key::with_limit(self.key_bytes);
@@ -89,7 +89,7 @@ impl<S: Storage> Ranges<S> {
         Ok(())
     }
 
-    /// The range that begins at this key goes on to the one before it: the two are one.
+    /// Merges the range that begins at this key into the one before it.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -104,8 +104,8 @@ impl<S: Storage> Ranges<S> {
     ///
     /// # Errors
     ///
-    /// [`RangeError::NotABoundary`], also of the first range, which has none before it; [`DifferentNodes`](RangeError::DifferentNodes). Nothing was
-    /// changed.
+    /// [`RangeError::NotABoundary`] if no range begins at this key, or only the first; [`DifferentNodes`](RangeError::DifferentNodes). Nothing
+    /// was changed.
     pub fn merge(&mut self, at: &[u8]) -> Result<(), RangeError> {
         let place = self.place_of(at).map_err(|_| RangeError::NotABoundary)?;
         let left = place.checked_sub(1).ok_or(RangeError::NotABoundary)?;
@@ -117,11 +117,12 @@ impl<S: Storage> Ranges<S> {
         Ok(())
     }
 
-    /// The range that begins at this key is held by these nodes from now on, the owner first.
+    /// Assigns the range that begins at this key to these nodes, the owner first.
     ///
     /// # Errors
     ///
-    /// [`RangeError`]; nothing was changed.
+    /// [`RangeError::NotABoundary`], [`NoNodes`](RangeError::NoNodes), [`DuplicateNode`](RangeError::DuplicateNode) or
+    /// [`TooManyNodes`](RangeError::TooManyNodes); nothing was changed.
     pub fn assign(&mut self, start: &[u8], nodes: &[NodeId]) -> Result<(), RangeError> {
         let place = self.place_of(start).map_err(|_| RangeError::NotABoundary)?;
         let nodes = list_of::<S>(nodes)?;
@@ -131,7 +132,7 @@ impl<S: Storage> Ranges<S> {
         Ok(())
     }
 
-    /// The range of a key.
+    /// The range that a key is in: there is always one.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -162,7 +163,7 @@ impl<S: Storage> Ranges<S> {
         (0..self.entries.len()).map(|place| self.range_at(place))
     }
 
-    /// How many ranges there are: one or more.
+    /// The number of ranges: 1 or more.
     #[must_use]
     #[allow(clippy::len_without_is_empty)] // it never is
     pub fn len(&self) -> usize {
@@ -185,7 +186,7 @@ impl<S: Storage> Ranges<S> {
     }
 }
 
-/// Which nodes hold a range is what somebody assigned, so zones count for nothing here.
+/// The nodes of a range are those that it was assigned to, so zones are ignored.
 impl<S: Storage> Placement for Ranges<S> {
     type Position<'k> = &'k [u8];
 
