@@ -247,7 +247,7 @@ impl<S: Storage> HashRing<S> {
 impl<S: Storage> Placement for HashRing<S> {
     type Position<'k> = Token;
 
-    fn position<'k>(&self, key: &'k [u8]) -> Token {
+    fn position(&self, key: &[u8]) -> Token {
         self.hash.token(key)
     }
 

@@ -190,7 +190,7 @@ impl<S: Storage> Jump<S> {
 impl<S: Storage> Placement for Jump<S> {
     type Position<'k> = Token;
 
-    fn position<'k>(&self, key: &'k [u8]) -> Token {
+    fn position(&self, key: &[u8]) -> Token {
         self.hash.token(key)
     }
 
@@ -237,6 +237,7 @@ pub const fn jump(mut key: u64, buckets: u32) -> Option<u32> {
             None => return None,
         };
         if next >= buckets as u64 {
+            #[allow(clippy::cast_possible_truncation)] // below `buckets`, which fits
             return Some(bucket as u32);
         }
         bucket = next;

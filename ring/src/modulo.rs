@@ -71,13 +71,14 @@ impl<S: Storage> Modulo<S> {
 impl<S: Storage> Placement for Modulo<S> {
     type Position<'k> = Token;
 
-    fn position<'k>(&self, key: &'k [u8]) -> Token {
+    fn position(&self, key: &[u8]) -> Token {
         self.hash.token(key)
     }
 
     fn walk(&self, at: Self::Position<'_>) -> impl Iterator<Item = (NodeId, Zone)> {
         let place = at.get().checked_rem(self.members.len() as u64).unwrap_or(0);
-        let (before, from) = self.members.split_at_checked(place as usize).unwrap_or_default();
+        let place = usize::try_from(place).unwrap_or(0); // below `len`
+        let (before, from) = self.members.split_at_checked(place).unwrap_or_default();
         from.iter().chain(before).map(|member| (member.id, member.zone))
     }
 

@@ -71,7 +71,7 @@ impl<P: for<'k> Placement<Position<'k> = Token>> Partitions<P> {
 impl<P: for<'k> Placement<Position<'k> = Token>> Placement for Partitions<P> {
     type Position<'k> = Token;
 
-    fn position<'k>(&self, key: &'k [u8]) -> Token {
+    fn position(&self, key: &[u8]) -> Token {
         self.placement.position(key)
     }
 

@@ -142,7 +142,7 @@ impl Fraction {
         self.denominator
     }
 
-    /// The fraction in millionths, rounded down: 0 to 1,000,000 for a probability.
+    /// The fraction in millionths, rounded down: 0 to 1,000,000 for a probability, and at most `u64::MAX`.
     ///
     /// ```
     /// # use quorate_ring::pbs::Fraction;
@@ -150,14 +150,15 @@ impl Fraction {
     /// ```
     #[must_use]
     pub const fn millionths(self) -> u64 {
-        // the numerator is no larger than the denominator: shift both until the product fits
+        // shift both until the product fits: the numerator of a probability is no larger than the denominator
         let (mut n, mut d) = (self.numerator, self.denominator);
         while n >> 100 > 0 {
             (n, d) = (n >> 1, d >> 1);
         }
         match n.saturating_mul(1_000_000).checked_div(d) {
-            Some(millionths) => millionths as u64,
-            None => 0,
+            #[allow(clippy::cast_possible_truncation)] // it fits
+            Some(millionths) if millionths <= u64::MAX as u128 => millionths as u64,
+            _ => u64::MAX,
         }
     }
 

@@ -183,6 +183,7 @@ fn swap(tokens: &[Cell<u64>], owners: &[Cell<u16>], one: usize, other: usize) {
 /// binary search, and no more.
 fn lower_bound(tokens: &[u64], token: u64) -> usize {
     let len = tokens.len();
+    #[allow(clippy::cast_possible_truncation)] // below `len`
     let guess = (u128::from(token).saturating_mul(len as u128) >> 64) as usize;
     let is_below = |at: usize| tokens.get(at).is_some_and(|other| *other < token);
     // all below `low` are below the token, and none from `high` on is

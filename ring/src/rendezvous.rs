@@ -140,7 +140,7 @@ impl<S: Storage> Rendezvous<S> {
             let hash = mix(token.get() ^ *seed);
             let cost = match self.uniform {
                 true => 0,
-                false => (neg_log2(hash) << 16) / u64::from(member.weight).max(1),
+                false => (neg_log2(hash) << 16).checked_div(member.weight.into()).unwrap_or(0),
             };
             let rank = (cost, !hash, member.id);
             if Some(rank) > floor && best.is_none_or(|(least, _)| rank < least) {
@@ -157,7 +157,7 @@ type Rank = (u64, u64, NodeId);
 impl<S: Storage> Placement for Rendezvous<S> {
     type Position<'k> = Token;
 
-    fn position<'k>(&self, key: &'k [u8]) -> Token {
+    fn position(&self, key: &[u8]) -> Token {
         self.hash.token(key)
     }
 

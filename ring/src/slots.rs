@@ -270,7 +270,7 @@ impl<S: Storage> Slots<S> {
 impl<S: Storage> Placement for Slots<S> {
     type Position<'k> = Slot;
 
-    fn position<'k>(&self, key: &'k [u8]) -> Slot {
+    fn position(&self, key: &[u8]) -> Slot {
         Slot::of(key)
     }
 

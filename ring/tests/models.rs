@@ -1,5 +1,5 @@
 //! Each placement against a simple one, or against what its paper promises, over random changes.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::map_entry)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

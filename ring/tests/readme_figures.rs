@@ -1,5 +1,5 @@
 //! The README's figures are those of the code: sizes in bytes, and shares of the circle.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use quorate_core::NodeId;
 use quorate_ring::ranges::{self, Ranges, SplitFinder};
