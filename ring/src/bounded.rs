@@ -9,8 +9,8 @@ use crate::{HashRing, Placement, Storage, Token};
 /// Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads", SODA 2018,
 /// section 2): no member gets more than c times the mean, and what it has no room for goes to the next member on the circle.
 ///
-/// The capacity of each member is ⌈c · keys / members⌉. The number of keys is stated before the first key is placed, so the capacity does not
-/// change while keys arrive. Weights are ignored: all members have the same capacity.
+/// The capacity of each member is ⌈c · keys / members⌉. The number of keys is stated before the first key is placed, so the
+/// capacity does not change while keys arrive. Weights are ignored: all members have the same capacity.
 ///
 /// # Reading
 ///

@@ -11,9 +11,10 @@ const TRIES: u64 = 64;
 /// Jump consistent hashing (Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014), with members that go in
 /// any order by Memento's replacements (Coluzzi, Brocco, Contu and Leidi, "MementoHash", 2023, section IV).
 ///
-/// Keys are spread over numbered buckets, and each bucket belongs to a member; a member of weight w has w buckets. The paper's function
-/// needs no memory, but only the last bucket can be removed. Memento removes any: a removed bucket stays in the list, marked with the number of
-/// buckets that are left, and its keys are hashed again over those. The next member that is added takes the bucket that was removed last.
+/// Keys are spread over numbered buckets, and each bucket belongs to a member; a member of weight w has w buckets. The paper's
+/// function needs no memory, but only the last bucket can be removed. Memento removes any: a removed bucket stays in the list,
+/// marked with the number of buckets that are left, and its keys are hashed again over those. The next member that is added takes
+/// the bucket that was removed last.
 ///
 /// A lookup takes about ln n steps for n buckets, and more where many buckets are marked. Shares are as even as random keys are. Unlike a
 /// ring, it depends on the order of changes: all nodes must add and remove the same members in the same order, for

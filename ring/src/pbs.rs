@@ -1,8 +1,8 @@
 //! Probabilistically bounded staleness (Bailis et al., "Probabilistically Bounded Staleness for Practical Partial Quorums", VLDB 2012,
 //! section 3): the probability that a read misses the last writes, when reads and writes each reach random replicas.
 //!
-//! The formulas count on nothing but the quorums. A store whose writes reach more than `w` replicas in the end, or whose replicas are repaired,
-//! reads stale data less often.
+//! The formulas count on nothing but the quorums. A store whose writes reach more than `w` replicas in the end, or whose replicas
+//! are repaired, reads stale data less often.
 
 use core::fmt;
 

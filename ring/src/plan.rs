@@ -7,8 +7,8 @@ use crate::{MAX_PREFERENCE, PreferenceList, Token, TokenRange};
 /// A placement whose positions are tokens and fall into ranges with the same nodes, so that the difference of two is a list of ranges:
 /// what a [`Plan`] asks of a placement.
 ///
-/// The tokens of a placement go from [`first_token`](Self::first_token) to [`last_token`](Self::last_token), and may wrap at `Token::MAX`. The
-/// [`end_of_range`](Self::end_of_range) leads from one range to the next.
+/// The tokens of a placement go from [`first_token`](Self::first_token) to [`last_token`](Self::last_token), and may wrap at
+/// `Token::MAX`. The [`end_of_range`](Self::end_of_range) leads from one range to the next.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -27,7 +27,8 @@ pub trait Divided {
     /// The token at which that pass ends: the last of a range. On a whole circle it is the one before the first.
     fn last_token(&self) -> Token;
 
-    /// A token up to which all tokens from `at` on have the same nodes: the last of the range of `at`. The next range may have the same nodes.
+    /// A token up to which all tokens from `at` on have the same nodes: the last of the range of `at`. The next range may have the
+    /// same nodes.
     fn end_of_range(&self, at: Token) -> Token;
 
     /// The nodes that hold the keys at this token: up to `replicas`.
@@ -37,8 +38,8 @@ pub trait Divided {
 /// The moves that lead from one placement to another, in an order in which no replica is lost.
 ///
 /// First come all copies, to nodes that hold a range in the new placement and not in the old. Then come the ranges that nodes drop,
-/// so that none is dropped before the copies that replace it are complete. Ranges next to each other with the same source and target are one
-/// move, and a range whose nodes stay the same is in none: the list is minimal.
+/// so that none is dropped before the copies that replace it are complete. Ranges next to each other with the same source and
+/// target are one move, and a range whose nodes stay the same is in none: the list is minimal.
 ///
 /// Moves are computed on demand: a plan takes three words, and [`Moves`] about 5 KB whatever their number. Their order depends
 /// on the two placements alone. A program that has executed the first hundred continues with `plan.moves().skip(100)`, also after a
@@ -127,8 +128,8 @@ pub enum Move {
     Copy {
         /// The tokens of the keys.
         range: TokenRange,
-        /// The node to copy from: one that will drop the range, if there is one, and otherwise its owner. `None` where the old placement has no
-        /// nodes for the range.
+        /// The node to copy from: one that will drop the range, if there is one, and otherwise its owner. `None` where the old
+        /// placement has no nodes for the range.
         from: Option<NodeId>,
         /// The node that gets the copy.
         to: NodeId,

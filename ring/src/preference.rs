@@ -5,8 +5,8 @@ use crate::Zone;
 /// The most nodes of a [`PreferenceList`].
 pub const MAX_PREFERENCE: usize = 32;
 
-/// The nodes of a key: its replicas, the owner first, and then the fallbacks that stand in for replicas that are down (DeCandia et al., "Dynamo:
-/// Amazon's Highly Available Key-value Store", SOSP 2007, section 4.3). No node is in it twice.
+/// The nodes of a key: its replicas, the owner first, and then the fallbacks that stand in for replicas that are down (DeCandia et
+/// al., "Dynamo: Amazon's Highly Available Key-value Store", SOSP 2007, section 4.3). No node is in it twice.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -29,11 +29,11 @@ impl PreferenceList {
     /// more than once. Each [`Placement`](crate::Placement) does this for its keys; the rule is here for placements of your own.
     ///
     /// The replicas are spread over the zones: a node in a zone that has one already is passed over as long as the nodes that are
-    /// still to be chosen are needed for other zones (as Cassandra's `NetworkTopologyStrategy` does). `zones` is how many zones have nodes. The
-    /// fallbacks are the nodes of the walk that are no replicas, whatever their zones.
+    /// still to be chosen are needed for other zones (as Cassandra's `NetworkTopologyStrategy` does). `zones` is how many zones
+    /// have nodes. The fallbacks are the nodes of the walk that are no replicas, whatever their zones.
     ///
-    /// Where there are fewer nodes than asked for, the list is shorter. It never has more than [`MAX_PREFERENCE`] nodes, replicas and fallbacks
-    /// together. The walk is made twice, and must be the same each time.
+    /// Where there are fewer nodes than asked for, the list is shorter. It never has more than [`MAX_PREFERENCE`] nodes, replicas
+    /// and fallbacks together. The walk is made twice, and must be the same each time.
     #[must_use]
     pub fn select<W>(walk: impl Fn() -> W, zones: usize, replicas: usize, fallbacks: usize) -> Self
     where

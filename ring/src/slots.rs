@@ -66,8 +66,8 @@ impl fmt::Display for Slot {
     }
 }
 
-/// The part of a key that is hashed: what is between its first `{` and the first `}` after that, unless it is empty, and otherwise the whole
-/// key (Redis Cluster specification, "Hash tags"). Keys with the same tag are in one slot.
+/// The part of a key that is hashed: what is between its first `{` and the first `}` after that, unless it is empty, and otherwise
+/// the whole key (Redis Cluster specification, "Hash tags"). Keys with the same tag are in one slot.
 ///
 /// ```
 /// use quorate_ring::hash_tag;
@@ -125,7 +125,8 @@ impl<S: Storage> Default for Slots<S> {
 }
 
 impl<S: Storage> Slots<S> {
-    /// No members, and no slot assigned. With `Heap` storage there is room for 65,535 members. Of the storage, the second parameter counts runs.
+    /// No members, and no slot assigned. With `Heap` storage there is room for 65,535 members. Of the storage, the second parameter
+    /// counts runs.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -202,7 +203,8 @@ impl<S: Storage> Slots<S> {
     ///
     /// # Errors
     ///
-    /// [`MemberError::Unknown`], or [`MemberError::Full`] if there would be too many runs: one assignment makes up to two more. Nothing was changed.
+    /// [`MemberError::Unknown`], or [`MemberError::Full`] if there would be too many runs: one assignment makes up to two more.
+    /// Nothing was changed.
     pub fn assign(&mut self, first: Slot, last: Slot, node: NodeId) -> Result<(), MemberError> {
         place_of(&self.members, node).map_err(|_| MemberError::Unknown(node))?;
         if last < first {
@@ -274,7 +276,8 @@ impl<S: Storage> Placement for Slots<S> {
         Slot::of(key)
     }
 
-    /// The owner of the slot, the owners of the runs behind it, once around, and then all members. A slot that is assigned to no member has no nodes.
+    /// The owner of the slot, the owners of the runs behind it, once around, and then all members. A slot that is assigned to no
+    /// member has no nodes.
     fn walk(&self, at: Self::Position<'_>) -> impl Iterator<Item = (NodeId, Zone)> {
         let place = self.runs.partition_point(|run| run.first <= at.0).saturating_sub(1);
         let (before, from) = self.runs.split_at_checked(place).unwrap_or_default();

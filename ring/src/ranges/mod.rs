@@ -1,7 +1,8 @@
 //! Partitioning by ranges of ordered keys.
 //!
-//! [`Ranges`] keeps which nodes hold which range, and is changed by splits, merges and assignments. [`SplitFinder`] samples the requests to one busy
-//! range, and finds the key at which to split its load. [`may_merge`] tells when two quiet neighbours may become one.
+//! [`Ranges`] keeps which nodes hold which range, and is changed by splits, merges and assignments. [`SplitFinder`] samples the
+//! requests to one busy range, and finds the key at which to split its load. [`may_merge`] tells when two quiet neighbours may
+//! become one.
 
 mod error;
 mod key_range;

@@ -144,11 +144,11 @@ impl<const KEY_BYTES: usize> Sample<KEY_BYTES> {
     }
 }
 
-/// Whether two neighbouring ranges may be merged: their loads together are below half of `split_at`, the load at which a range is split. All
-/// three are in the same unit, such as requests a second.
+/// Whether two neighbouring ranges may be merged: their loads together are below half of `split_at`, the load at which a range is
+/// split. All three are in the same unit, such as requests a second.
 ///
-/// The distance between the two limits keeps a merged range from being split again at once, and the halves of a split range from being merged.
-/// Also wait for some minutes after a split before merging.
+/// The distance between the two limits keeps a merged range from being split again at once, and the halves of a split range from
+/// being merged. Also wait for some minutes after a split before merging.
 ///
 /// ```
 /// use quorate_ring::ranges::may_merge;

@@ -4,7 +4,8 @@ use super::storage::Kinds;
 use super::{KeyRange, RangeError, Storage};
 use crate::{MAX_PREFERENCE, Placement, Zone};
 
-/// Which nodes hold which range of ordered keys: as in Bigtable, TiKV or CockroachDB, and unlike hashing it keeps neighbours together, for scans.
+/// Which nodes hold which range of ordered keys: as in Bigtable, TiKV or CockroachDB, and unlike hashing it keeps neighbours
+/// together, for scans.
 ///
 /// The ranges cover all keys, without gaps and without overlaps: each begins where the one before ends. Every lookup and every
 /// change compares keys in the same way. All nodes must apply the same changes in the same order, for
@@ -73,11 +74,13 @@ impl<S: Storage> Ranges<S> {
         Ok(Self { entries, key_bytes })
     }
 
-    /// Splits the range that this key is in: the left one ends before the key, and the right one begins with it. Both are held by the same nodes.
+    /// Splits the range that this key is in: the left one ends before the key, and the right one begins with it. Both are held by
+    /// the same nodes.
     ///
     /// # Errors
     ///
-    /// [`RangeError::Empty`] at a boundary or the empty key, [`KeyTooLong`](RangeError::KeyTooLong) or [`Full`](RangeError::Full); nothing was changed.
+    /// [`RangeError::Empty`] at a boundary or the empty key, [`KeyTooLong`](RangeError::KeyTooLong) or [`Full`](RangeError::Full);
+    /// nothing was changed.
     pub fn split(&mut self, at: &[u8]) -> Result<(), RangeError> {
         let Err(place) = self.place_of(at) else { return Err(RangeError::Empty) };
         let mut start = <S as Kinds>::Key::with_limit(self.key_bytes);
@@ -104,8 +107,8 @@ impl<S: Storage> Ranges<S> {
     ///
     /// # Errors
     ///
-    /// [`RangeError::NotABoundary`] if no range begins at this key, or only the first; [`DifferentNodes`](RangeError::DifferentNodes). Nothing
-    /// was changed.
+    /// [`RangeError::NotABoundary`] if no range begins at this key, or only the first;
+    /// [`DifferentNodes`](RangeError::DifferentNodes). Nothing was changed.
     pub fn merge(&mut self, at: &[u8]) -> Result<(), RangeError> {
         let place = self.place_of(at).map_err(|_| RangeError::NotABoundary)?;
         let left = place.checked_sub(1).ok_or(RangeError::NotABoundary)?;
