@@ -115,8 +115,8 @@ impl<S: Storage> Bounded<S> {
         u64::try_from(whole.saturating_add(up)).unwrap_or(u64::MAX)
     }
 
-    /// Places a key on the first member of its walk that has room, and returns that member. `None` if no member has room, which
-    /// happens only when more keys are placed than [`new`](Self::new) was told.
+    /// Places a key on the first member of its walk that has room, and returns that member. `None` if no member has room: there
+    /// is none, or more keys are placed than [`new`](Self::new) was told.
     ///
     /// No list of keys is kept, so a key that is placed twice counts twice.
     pub fn place(&mut self, at: Token) -> Option<NodeId> {
@@ -135,6 +135,21 @@ impl<S: Storage> Bounded<S> {
     }
 
     /// The members that may have a key, in the order in which to ask them: no other member has it. A member may come more than once.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Member, Token};
+    /// let [a, b] = [1, 2].map(NodeId::new);
+    /// let mut ring = HashRing::<Inline<2, 2>>::new(KeyHash::default(), 1);
+    /// ring.add_at(Member::new(a), &[Token::new(90)])?;
+    /// ring.add_at(Member::new(b), &[Token::new(180)])?;
+    /// let mut bounded = Bounded::new(ring, Load::default(), 2); // each has room for two keys
+    /// assert!(bounded.chain(Token::new(10)).eq([a])); // no member is full
+    /// let placed = [10, 20, 30].map(|token| bounded.place(Token::new(token)));
+    /// assert_eq!(placed, [Some(a), Some(a), Some(b)]); // the third key spills
+    /// assert!(bounded.chain(Token::new(10)).eq([a, b]));
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
     pub fn chain(&self, at: Token) -> impl Iterator<Item = NodeId> {
         let mut over = false;
         self.ring.walk(at).map_while(move |(node, _)| {

@@ -151,6 +151,17 @@ impl<S: Storage> HashRing<S> {
 
     /// Removes a member with its points. Its keys go to the members of the points behind them, and no other key moves.
     ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{HashRing, Inline, KeyHash, Member, MemberError};
+    /// let mut nodes = HashRing::<Inline<2, 8>>::new(KeyHash::default(), 4);
+    /// let node = NodeId::new(1);
+    /// nodes.add(Member::new(node))?;
+    /// nodes.remove(node)?;
+    /// assert_eq!(nodes.remove(node), Err(MemberError::Unknown(node)));
+    /// # Ok::<(), MemberError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`MemberError::Unknown`]; nothing was changed.

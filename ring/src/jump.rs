@@ -120,6 +120,17 @@ impl<S: Storage> Jump<S> {
 
     /// Removes a member and its buckets. Takes a look at each bucket.
     ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, Jump, KeyHash, Member, MemberError};
+    /// let mut nodes = Jump::<Inline<0, 2>>::new(KeyHash::default());
+    /// let node = NodeId::new(1);
+    /// nodes.add(Member::new(node))?;
+    /// nodes.remove(node)?;
+    /// assert_eq!(nodes.remove(node), Err(MemberError::Unknown(node)));
+    /// # Ok::<(), MemberError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`MemberError::Unknown`]; nothing was changed.

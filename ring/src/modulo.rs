@@ -51,6 +51,17 @@ impl<S: Storage> Modulo<S> {
 
     /// Removes a member. Nearly all keys move.
     ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, KeyHash, Member, MemberError, Modulo};
+    /// let mut nodes = Modulo::<Inline<2>>::new(KeyHash::default());
+    /// let node = NodeId::new(1);
+    /// nodes.add(Member::new(node))?;
+    /// nodes.remove(node)?;
+    /// assert_eq!(nodes.remove(node), Err(MemberError::Unknown(node)));
+    /// # Ok::<(), MemberError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`MemberError::Unknown`]; nothing was changed.
@@ -62,6 +73,17 @@ impl<S: Storage> Modulo<S> {
     }
 
     /// The members, in the order of their ids.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, KeyHash, Member, Modulo};
+    /// let mut nodes = Modulo::<Inline<2>>::new(KeyHash::default());
+    /// let [a, b] = [1, 2].map(|id| Member::new(NodeId::new(id)));
+    /// nodes.add(b)?;
+    /// nodes.add(a)?;
+    /// assert_eq!(nodes.members(), [a, b]);
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
     #[must_use]
     pub fn members(&self) -> &[Member] {
         &self.members

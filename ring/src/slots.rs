@@ -165,6 +165,16 @@ impl<S: Storage> Slots<S> {
 
     /// Adds a member without slots.
     ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, Member, MemberError, Slots};
+    /// let mut slots = Slots::<Inline<1, 8>>::new();
+    /// slots.add(Member::new(NodeId::new(1)))?;
+    /// assert_eq!(slots.count(NodeId::new(1)), 0);
+    /// assert_eq!(slots.add(Member::new(NodeId::new(2))), Err(MemberError::Full));
+    /// # Ok::<(), MemberError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`MemberError::ZeroWeight`], [`Duplicate`](MemberError::Duplicate) or [`Full`](MemberError::Full); nothing was changed.
@@ -234,6 +244,14 @@ impl<S: Storage> Slots<S> {
     }
 
     /// The members, in the order of their ids.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, Member, Slots};
+    /// let members = [1, 2, 3].map(|id| Member::new(NodeId::new(id)));
+    /// assert_eq!(Slots::<Inline<3, 3>>::even(&members)?.members(), members);
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
     #[must_use]
     pub fn members(&self) -> &[Member] {
         &self.members

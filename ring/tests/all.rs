@@ -1,6 +1,7 @@
 //! All tests of the crate, in one program.
 
 mod balance;
+mod joining;
 mod models;
 mod plan;
 mod ranges;
