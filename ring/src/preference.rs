@@ -43,10 +43,9 @@ impl PreferenceList {
         let mut used = InlineList::<Zone, MAX_PREFERENCE>::with_limit(MAX_PREFERENCE);
         // how many may be in zones that have one
         let mut repeats = replicas.saturating_sub(zones);
-        for (node, zone) in walk() {
-            if list.nodes.len() >= replicas {
-                break;
-            }
+        let mut nodes = walk();
+        while list.nodes.len() < replicas {
+            let Some((node, zone)) = nodes.next() else { break };
             if list.nodes.contains(&node) {
                 continue;
             }
@@ -60,10 +59,9 @@ impl PreferenceList {
         }
         list.replicas = list.nodes.len();
         let wanted = list.replicas.saturating_add(fallbacks);
-        for (node, _) in walk() {
-            if list.nodes.len() >= wanted {
-                break;
-            }
+        let mut nodes = walk();
+        while list.nodes.len() < wanted {
+            let Some((node, _)) = nodes.next() else { break };
             if !list.nodes.contains(&node) && list.nodes.push(node).is_err() {
                 break;
             }
