@@ -242,16 +242,16 @@ pub const fn jump(mut key: u64, buckets: u32) -> Option<u32> {
     let mut bucket = 0_u64;
     loop {
         key = key.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(1);
-        let scaled = bucket.saturating_add(1) << 31;
-        // at least the next bucket, as the divisor is at most 2^31
-        let next = match scaled.checked_div((key >> 33).saturating_add(1)) {
-            Some(next) => next,
-            None => return None,
-        };
-        if next >= buckets as u64 {
+        let (scaled, divisor) = (bucket.saturating_add(1) << 31, (key >> 33).saturating_add(1));
+        // the quotient would be beyond the last bucket: a product tells it sooner
+        if scaled >= divisor.saturating_mul(buckets as u64) {
             #[allow(clippy::cast_possible_truncation)] // below `buckets`, which fits
             return Some(bucket as u32);
         }
-        bucket = next;
+        // at least the next bucket, as the divisor is at most 2^31
+        bucket = match scaled.checked_div(divisor) {
+            Some(next) => next,
+            None => return None,
+        };
     }
 }
