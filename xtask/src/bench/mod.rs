@@ -1,4 +1,4 @@
-//! Clocks, CRDTs and failure detectors side by side with what others have made.
+//! Clocks, CRDTs, failure detectors and placements side by side with what others have made.
 
 mod row;
 mod table;
@@ -13,21 +13,26 @@ use row::Row;
 
 pub(crate) const VERB: Verb = Verb {
     name: "bench",
-    about: "clocks, CRDTs and failure detectors side by side with what others have made",
+    about: "clocks, CRDTs, failure detectors and placements side by side with what others have made",
     help: "
 Builds bench/clocks, a workspace of its own that has the peers as dependencies, and runs
 each operation as each library does it: in turns, in one process, so that what disturbs one disturbs
 the others; the least of 60 runs counts. Callgrind then counts instructions, which do not depend on
-the machine's mood. Ratios are to ours: 3.0 takes three times as long.
+the machine's mood. Ratios are to ours: 3.0 takes three times as long. Failure detectors and
+placements are measured by programs of their own, bench/election and bench/ring, which print their
+tables, without callgrind.
 
     cargo xtask bench                    every group
-    cargo xtask bench clocks             one group, or several: clocks, crdt, election
+    cargo xtask bench clocks             one group, or several: clocks, crdt, election, ring
     cargo xtask bench clocks --quick     times only, without callgrind
-    cargo xtask bench clocks --markdown  as tables for a README",
+    cargo xtask bench clocks --markdown  as tables for a README
+    cargo xtask bench ring --quick       times of lookups only",
     run,
 };
 
-const GROUPS: &[&str] = &["clocks", "crdt", "election"];
+const GROUPS: &[&str] = &["clocks", "crdt", "election", "ring"];
+/// Those that have a program of their own.
+const PROGRAMS: [&str; 2] = ["election", "ring"];
 /// Rounds that callgrind counts.
 const ROUNDS: u64 = 1_000;
 
@@ -41,9 +46,11 @@ fn run(args: &[String]) -> Outcome {
         return Err(Failure::usage(format!("there is no group `{name}`, but {GROUPS:?}")));
     }
     let mut groups = if names.is_empty() { GROUPS.to_vec() } else { names };
-    if groups.contains(&"election") {
-        detectors()?;
-        groups.retain(|group| *group != "election");
+    for alone in PROGRAMS {
+        if groups.contains(&alone) {
+            run_alone(alone, &flags)?;
+            groups.retain(|group| *group != alone);
+        }
     }
     if groups.is_empty() {
         return Ok(());
@@ -65,12 +72,15 @@ fn run(args: &[String]) -> Outcome {
     Ok(())
 }
 
-/// The failure detectors have a program of their own, which prints its table.
-fn detectors() -> Outcome {
-    let manifest = "bench/election/Cargo.toml";
-    let target = target_dir()?.join("bench-election");
+/// Runs a program that prints its table.
+fn run_alone(group: &str, flags: &[&str]) -> Outcome {
+    // the failure detectors' has no choices
+    let flags = if group == "ring" { flags } else { &[] };
+    let manifest = format!("bench/{group}/Cargo.toml");
+    let target = target_dir()?.join(format!("bench-{group}"));
     Tool::cargo()
-        .args(["run", "--quiet", "--release", "--manifest-path", manifest])
+        .args(["run", "--quiet", "--release", "--manifest-path", &manifest, "--"])
+        .args(flags)
         .env("CARGO_TARGET_DIR", target)
         .run()
 }
