@@ -4,6 +4,9 @@ use quorate_core::{Full, InlineList, List, NodeId};
 
 use crate::{MAX_PREFERENCE, Member, MemberError, Zone};
 
+/// The most members of a placement: points keep their owner's place in 16 bits.
+pub(crate) const MAX_MEMBERS: usize = u16::MAX as usize;
+
 /// The place of a node among members in the order of their ids, or the place where it would be.
 pub(crate) fn place_of(members: &[Member], id: NodeId) -> Result<usize, usize> {
     members.binary_search_by_key(&id, |member| member.id)
@@ -17,6 +20,9 @@ pub(crate) fn insert<L: List<Member>>(list: &mut L, member: Member) -> Result<us
     let Err(place) = place_of(list, member.id) else {
         return Err(MemberError::Duplicate(member.id));
     };
+    if list.len() >= MAX_MEMBERS {
+        return Err(MemberError::Full);
+    }
     insert_at(list, place, member)?;
     Ok(place)
 }

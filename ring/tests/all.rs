@@ -2,6 +2,7 @@
 
 mod balance;
 mod joining;
+mod member_limit;
 mod models;
 mod plan;
 mod ranges;
