@@ -1,6 +1,8 @@
 use core::fmt;
 
-use quorate_core::NodeId;
+use quorate_core::{
+    DecodeError, Field, FieldValue, Form, NodeId, Reader, Source, Wire, Writer, wire,
+};
 
 /// What fails as a whole: a rack, a room, a region. The replicas of a key are spread over as many zones as there are.
 ///
@@ -38,25 +40,53 @@ impl fmt::Display for Zone {
     }
 }
 
-/// A node that holds keys, with its weight and its zone.
-///
-/// ```
-/// use quorate_core::NodeId;
-/// use quorate_ring::{Member, Zone};
-/// let twice = Member::new(NodeId::new(4)).with_weight(2).in_zone(Zone::new(1));
-/// assert_eq!((twice.weight, twice.zone), (2, Zone::new(1)));
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Member {
-    /// The node.
-    pub id: NodeId,
-    /// Its share of the keys in units of a member of weight 1: 1 to 65,535. [`Modulo`](crate::Modulo), [`Slots`](crate::Slots) and
-    /// [`Bounded`](crate::Bounded) ignore it.
-    pub weight: u16,
-    /// The zone that it is in.
-    pub zone: Zone,
+impl Wire<'_> for Zone {
+    fn encode(&self, out: &mut Writer<'_>) {
+        self.0.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        u16::decode(input).map(Self)
+    }
+}
+
+impl Field<'_> for Zone {
+    const FORM: Form = <u16 as Field<'static>>::FORM;
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+
+    fn value(&self) -> FieldValue<'_> {
+        self.0.value()
+    }
+
+    fn generate(source: &mut Source<'_>) -> Self {
+        Self(u16::generate(source))
+    }
+}
+
+wire! {
+    /// A node that holds keys, with its weight and its zone.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_ring::{Member, Zone};
+    /// let twice = Member::new(NodeId::new(4)).with_weight(2).in_zone(Zone::new(1));
+    /// assert_eq!((twice.weight, twice.zone), (2, Zone::new(1)));
+    /// ```
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+    #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+    pub struct Member {
+        /// The node.
+        pub id: NodeId,
+        /// Its share of the keys in units of a member of weight 1: 1 to 65,535. [`Modulo`](crate::Modulo), [`Slots`](crate::Slots) and
+        /// [`Bounded`](crate::Bounded) ignore it.
+        pub weight: u16,
+        /// The zone that it is in.
+        pub zone: Zone,
+    }
 }
 
 impl Member {

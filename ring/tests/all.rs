@@ -1,6 +1,7 @@
 //! All tests of the crate, in one program.
 
 mod balance;
+mod common;
 mod joining;
 mod member_limit;
 mod models;
@@ -8,4 +9,5 @@ mod plan;
 mod ranges;
 mod readme_figures;
 mod topology;
+mod topology_laws;
 mod worked_examples;

@@ -1,8 +1,8 @@
 //! Lists of members, their versions, and lists that were made at once.
 #![allow(clippy::unwrap_used)]
 
-use quorate_core::{NodeId, Rng, Wire};
-use quorate_ring::topology::{Freshness, MemberState, Topology, TopologyError};
+use quorate_core::NodeId;
+use quorate_ring::topology::{Entry, Freshness, MemberState, Topology, TopologyError};
 use quorate_ring::{Inline, Member};
 
 type Small = Topology<Inline<4>>;
@@ -34,55 +34,90 @@ fn lists_made_at_once_are_in_conflict_whichever_is_asked() {
     there.join(Member::new(node(3))).unwrap();
     assert_eq!(here.version().compare(there.version()), Freshness::Conflict);
     assert_eq!(there.version().compare(here.version()), Freshness::Conflict);
-    for (one, other) in [(&here, &there), (&there, &here)] {
-        let mut adopted = one.clone();
-        assert_eq!(adopted.adopt(other), Err(TopologyError::Conflict));
-        assert_eq!(adopted, *one);
-    }
     let mut merged = here.clone();
     assert_eq!(merged.merge(&there), Ok(true));
     there.merge(&here).unwrap();
     assert_eq!(merged, there);
-    assert_eq!((merged.entries().len(), merged.version().epoch), (3, 3));
-    assert_eq!(merged.version().compare(here.version()), Freshness::Newer);
-}
-
-/// A random change of a random member.
-fn change(topology: &mut Large, rng: &mut Rng) {
-    let id = node(1 + rng.below(6));
-    let _ = match rng.below(8) {
-        0..3 => topology.join(Member::new(id)),
-        3 => topology.set_weight(id, 1 + rng.below(3) as u16),
-        4 => topology.set_state(id, MemberState::Up),
-        5 => topology.set_state(id, MemberState::Leaving),
-        6 => topology.set_state(id, MemberState::Removed),
-        _ => topology.set_state(id, MemberState::Down),
-    };
+    assert_eq!((merged.entries().len(), merged.epoch()), (3, 2));
+    // the next change is above both
+    merged.set_state(node(1), MemberState::Up).unwrap();
+    for old in [&here, &there] {
+        assert_eq!(merged.version().compare(old.version()), Freshness::Newer);
+        let mut old = old.clone();
+        old.merge(&merged).unwrap();
+        assert_eq!(old, merged);
+    }
 }
 
 #[test]
-fn gossip_converges_whatever_was_changed_at_once() {
-    let mut rng = Rng::new(5);
-    for _ in 0..200 {
-        let mut lists = vec![Large::new(); 4];
-        for _ in 0..30 {
-            let at = rng.below(4) as usize;
-            change(&mut lists[at], &mut rng);
-            let (from, to) = (rng.below(4) as usize, rng.below(4) as usize);
-            let other = lists[from].clone();
-            lists[to].merge(&other).unwrap();
-        }
-        for _ in 0..4 {
-            for from in 0..4 {
-                let other = lists[from].clone();
-                for list in &mut lists {
-                    list.merge(&other).unwrap();
-                }
-            }
-        }
-        let versions: Vec<_> = lists.iter().map(Large::version).collect();
-        assert!(versions.iter().all(|version| *version == versions[0]), "{versions:?}");
+fn newer_list_does_not_replace_what_was_changed_at_once() {
+    let mut here = Large::new();
+    here.join(Member::new(node(1))).unwrap();
+    let mut there = here.clone();
+    here.join(Member::new(node(2))).unwrap();
+    (3..=5).for_each(|id| drop(there.join(Member::new(node(id))).unwrap()));
+    assert_eq!(there.version().compare(here.version()), Freshness::Newer);
+    here.merge(&there).unwrap();
+    there.merge(&here).unwrap();
+    assert_eq!(here, there);
+    assert!(here.entries().iter().map(|entry| entry.member().id.get()).eq(1..=5));
+}
+
+#[test]
+fn of_two_changes_of_one_member_the_later_holds() {
+    use MemberState::{Down, Leaving, Up};
+    let mut here = Large::new();
+    here.join(Member::new(node(1))).unwrap();
+    here.set_state(node(1), Up).unwrap();
+    let mut there = here.clone();
+    here.set_weight(node(1), 7).unwrap();
+    there.set_state(node(1), Leaving).unwrap();
+    for (one, other) in [(&here, &there), (&there, &here)] {
+        let mut merged = one.clone();
+        merged.merge(other).unwrap();
+        // at one epoch the one that is further on its way out
+        let entry = merged.get(node(1)).unwrap();
+        assert_eq!((entry.state(), entry.member().weight), (Leaving, 1));
     }
+    here.set_state(node(1), Down).unwrap();
+    there.merge(&here).unwrap();
+    let entry = there.get(node(1)).unwrap();
+    assert_eq!((entry.state(), entry.member().weight), (Down, 7));
+}
+
+#[test]
+fn forgotten_member_stays_forgotten() {
+    let mut here = Large::new();
+    (1..=3).for_each(|id| drop(here.join(Member::new(node(id))).unwrap()));
+    let old = here.clone();
+    here.set_state(node(2), MemberState::Removed).unwrap();
+    let mut there = here.clone(); // all have this one
+    let forgotten = here.forget(node(2)).unwrap();
+    // what changes elsewhere in the meantime is newer than the removal
+    let joined = there.join(Member::new(node(4))).unwrap();
+    let weight = there.set_weight(node(1), 5).unwrap();
+    let orders = [
+        vec![&old, &here, &joined, &weight],
+        vec![&here, &old, &weight, &joined],
+        vec![&weight, &joined, &old, &forgotten, &here],
+    ];
+    let merged = orders.map(|lists| {
+        let mut all = Large::new();
+        for list in lists {
+            all.merge(list).unwrap();
+        }
+        all
+    });
+    let [first, ..] = &merged;
+    assert!(merged.iter().all(|all| all == first), "{merged:?}");
+    let ids = first.entries().iter().map(|entry| entry.member().id.get());
+    assert!(ids.eq([1, 3, 4]), "{first:?}");
+    assert_eq!(first.get(node(1)).unwrap().member().weight, 5);
+    // and it may come back by joining
+    let mut again = first.clone();
+    again.join(Member::new(node(2))).unwrap();
+    again.merge(&old).unwrap();
+    assert_eq!(again.get(node(2)).unwrap().state(), MemberState::Joining);
 }
 
 #[test]
@@ -96,6 +131,47 @@ fn removed_member_is_not_brought_back() {
     assert_eq!(there.get(node(1)).unwrap().state(), MemberState::Removed);
     there.join(Member::new(node(1))).unwrap();
     assert_eq!(there.get(node(1)).unwrap().state(), MemberState::Joining);
+}
+
+/// Each of them would raise the other members by one epoch, and at last above a change that was made at once.
+#[test]
+fn members_that_are_forgotten_one_by_one_leave_changes_alone() {
+    let mut here = Large::new();
+    (1..=5).for_each(|id| drop(here.join(Member::new(node(id))).unwrap()));
+    here.set_state(node(5), MemberState::Up).unwrap();
+    let mut lists = [here.clone(), here.clone(), here.clone(), here];
+    let mut all = Large::new();
+    for (id, list) in (1..).zip(&mut lists) {
+        list.set_state(node(id), MemberState::Removed).unwrap();
+        all.merge(list).unwrap();
+    }
+    // all know that, and one that does not hear of the rest changes something
+    let mut there = all.clone();
+    there.set_state(node(5), MemberState::Down).unwrap();
+    there.join(Member::new(node(6))).unwrap();
+    for id in (1..=4).rev() {
+        match all.forget(node(id)) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error, TopologyError::Unknown(node(id))),
+        }
+    }
+    all.merge(&there).unwrap();
+    let what = |entry: &Entry| (entry.member().id.get(), entry.state());
+    let expected = [(5, MemberState::Down), (6, MemberState::Joining)];
+    assert!(all.entries().iter().map(what).eq(expected), "{all:?}");
+}
+
+#[test]
+fn delta_of_a_change_drops_nobody() {
+    let mut here = Large::new();
+    (1..=3).for_each(|id| drop(here.join(Member::new(node(id))).unwrap()));
+    here.set_state(node(2), MemberState::Removed).unwrap();
+    let mut there = here.clone();
+    here.forget(node(2)).unwrap();
+    // what was forgotten comes with another delta, together with the members that stay
+    let delta = here.join(Member::new(node(4))).unwrap();
+    there.merge(&delta).unwrap();
+    assert!(there.next_holders().map(|member| member.id.get()).eq([1, 3, 4]));
 }
 
 #[test]
@@ -116,25 +192,35 @@ fn refused_changes_change_nothing() {
     assert_eq!(topology.forget(node(1)), Err(TopologyError::State(MemberState::Joining)));
     assert_eq!(topology, before);
     let mut other = Small::new();
-    (5..=8).for_each(|id| other.join(Member::new(node(id))).unwrap());
+    (5..=8).for_each(|id| drop(other.join(Member::new(node(id))).unwrap()));
+    other.set_weight(node(5), 2).unwrap();
     assert_eq!(topology.merge(&other), Err(TopologyError::Full));
     assert_eq!(topology, before);
+    assert_eq!(topology.version(), before.version());
+    topology.set_state(node(1), MemberState::Removed).unwrap();
+    let weight = topology.set_weight(node(1), 2);
+    assert_eq!(weight, Err(TopologyError::State(MemberState::Removed)));
 }
 
 #[test]
-fn bytes_read_back_and_hostile_ones_are_refused() {
-    let mut rng = Rng::new(7);
-    for _ in 0..300 {
-        let mut topology = Large::new();
-        (0..rng.below(20)).for_each(|_| change(&mut topology, &mut rng));
-        let mut buffer = [0; 400];
-        let bytes = topology.to_slice(&mut buffer).unwrap();
-        assert_eq!(Large::from_slice(bytes).as_ref(), Ok(&topology));
-        let mut bytes = bytes.to_vec();
-        let at = rng.below(bytes.len() as u64) as usize;
-        bytes[at] ^= 1 << rng.below(8);
-        if let Ok(read) = Large::from_slice(&bytes) {
-            assert_eq!(read.to_slice(&mut [0; 400]), Ok(&bytes[..]), "two encodings");
-        }
+fn what_is_forgotten_makes_room_before_a_merge() {
+    let mut here = Small::new();
+    (1..=4).for_each(|id| drop(here.join(Member::new(node(id))).unwrap()));
+    here.set_state(node(1), MemberState::Removed).unwrap();
+    let mut there = here.clone();
+    there.forget(node(1)).unwrap();
+    there.join(Member::new(node(5))).unwrap();
+    assert_eq!(here.merge(&there), Ok(true));
+    assert_eq!(here, there);
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn list_takes_no_more_members_than_places_have_numbers() {
+    let mut topology = Topology::<quorate_ring::Heap>::new();
+    for id in 0..65_535 {
+        topology.join(Member::new(node(id))).unwrap();
     }
+    assert_eq!(topology.join(Member::new(node(65_535))), Err(TopologyError::Full));
+    assert_eq!(topology.entries().len(), 65_535);
 }

@@ -17,8 +17,6 @@ pub enum TopologyError {
     State(MemberState),
     /// The weight is 0.
     ZeroWeight,
-    /// The two lists were made at once, and differ: see [`Topology::merge`](super::Topology::merge).
-    Conflict,
     /// There is no room for another member.
     Full,
     /// There have been 2^62 changes.
@@ -38,7 +36,6 @@ impl fmt::Display for TopologyError {
             Self::Unknown(id) => write!(f, "node {id} is not in the list"),
             Self::State(state) => write!(f, "a member that is {state} does not get there"),
             Self::ZeroWeight => f.write_str("a member's weight must be 1 or more"),
-            Self::Conflict => f.write_str("the two lists were made at once, and differ"),
             Self::Full => f.write_str("there is no room for another member"),
             Self::Exhausted => f.write_str("there have been 2^62 changes"),
         }

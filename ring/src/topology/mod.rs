@@ -1,14 +1,19 @@
 //! Who the members are, and in which version of the list.
 //!
-//! A [`Topology`] is what nodes agree on, or gossip; placements are made of it. Its [`Version`] travels with each request, so that two
-//! nodes that go by different lists notice.
+//! A [`Topology`] is what nodes agree on, or gossip; placements are made of it. A [`Version`] travels with each request, so that two
+//! nodes that go by different lists notice; then they merge them.
 
+mod entry;
 mod error;
+mod merge;
+mod revision;
 mod state;
 mod table;
 mod version;
+mod wire;
 
+pub use entry::Entry;
 pub use error::TopologyError;
 pub use state::MemberState;
-pub use table::{Entry, Topology};
+pub use table::Topology;
 pub use version::{Freshness, Version};

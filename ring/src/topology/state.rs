@@ -1,33 +1,37 @@
 use core::fmt;
 
-/// Where a member is on its way in and out.
-///
-/// | state | holds keys now | will hold keys |
-/// |---|---|---|
-/// | `Joining` | | yes |
-/// | `Up`, `Down` | yes | yes |
-/// | `Leaving` | yes | |
-/// | `Removed` | | |
-///
-/// ```
-/// use quorate_ring::topology::MemberState;
-/// assert!(MemberState::Leaving.holds() && !MemberState::Leaving.will_hold());
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum MemberState {
-    /// It is given its keys. Writes go to it, reads do not.
-    Joining,
-    /// It is a member like all others.
-    Up,
-    /// It is a member, and an operator knows that it is down for a while: it keeps its keys, and others stand in for it.
-    Down,
-    /// It gives its keys away.
-    Leaving,
-    /// It was a member. It stays in the list so that a list from before does not bring it back, until
-    /// [`Topology::forget`](super::Topology::forget).
-    Removed,
+use quorate_core::wire;
+
+wire! {
+    /// Where a member is on its way in and out.
+    ///
+    /// | state | holds keys now | will hold keys |
+    /// |---|---|---|
+    /// | `Joining` | | yes |
+    /// | `Up`, `Down` | yes | yes |
+    /// | `Leaving` | yes | |
+    /// | `Removed` | | |
+    ///
+    /// ```
+    /// use quorate_ring::topology::MemberState;
+    /// assert!(MemberState::Leaving.holds() && !MemberState::Leaving.will_hold());
+    /// ```
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+    #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+    pub enum MemberState {
+        /// It is given its keys. Writes go to it, reads do not.
+        0 => Joining,
+        /// It is a member like all others.
+        1 => Up,
+        /// It is a member, and an operator knows that it is down for a while: it keeps its keys, and others stand in for it.
+        2 => Down,
+        /// It gives its keys away.
+        3 => Leaving,
+        /// It was a member. It stays in the list so that a list from before does not bring it back, until
+        /// [`Topology::forget`](super::Topology::forget).
+        4 => Removed,
+    }
 }
 
 impl MemberState {
@@ -55,17 +59,6 @@ impl MemberState {
             Self::Down => 2,
             Self::Leaving => 3,
             Self::Removed => 4,
-        }
-    }
-
-    pub(super) const fn of_number(number: u8) -> Option<Self> {
-        match number {
-            0 => Some(Self::Joining),
-            1 => Some(Self::Up),
-            2 => Some(Self::Down),
-            3 => Some(Self::Leaving),
-            4 => Some(Self::Removed),
-            _ => None,
         }
     }
 }

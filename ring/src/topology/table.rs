@@ -1,24 +1,37 @@
 use core::hash::Hasher as _;
 
-use quorate_core::{DecodeError, List, NodeId, Reader, Wire, Writer};
+use quorate_core::{Full, List, NodeId};
 use siphasher::sip::SipHasher13;
 
-use super::{Freshness, MemberState, TopologyError, Version};
-use crate::members::insert_at;
+use super::revision::Revision;
+use super::{Entry, MemberState, TopologyError, Version};
+use crate::members::{MAX_MEMBERS, insert_at};
 use crate::storage::Kinds;
-use crate::{Member, Storage, Zone};
+use crate::{Member, Storage};
 
 /// No list has so many changes behind it.
-const MAX_EPOCH: u64 = 1 << 62;
+pub(super) const MAX_EPOCH: u64 = 1 << 62;
 
 /// The members, each with its weight, zone and state, in a version.
 ///
-/// Each change makes the next version. The list is one and the same in whatever order members joined. Nothing is decided here: an
-/// operator changes the list on one node, a replicated log orders changes, or nodes gossip their lists and [`adopt`](Self::adopt) newer ones.
+/// Each change makes the next version. Placements of the list are the same in whatever order members joined. Nothing is decided here: an
+/// operator changes the list on one node, a replicated log orders changes, or nodes gossip their lists.
+///
+/// # Merging
+///
+/// Lists are a join-semilattice (Shapiro, Preguiça, Baquero, Zawirski, "Conflict-free Replicated Data Types", SSS 2011, section 3):
+/// [`merge`](Self::merge) takes over what another list has, in any order, any number of times, and all that have merged the same lists
+/// are equal. Of each member the later change holds. So the answer to another version is to merge, whichever is newer; and no change is
+/// lost but where two nodes changed *one* member before they heard of each other. Then the change of the higher epoch holds as a
+/// whole, and of two of one epoch the one that is further on its way out. A change gets an epoch above all that was merged before, so it
+/// holds against everything that its author knew.
+///
+/// Each change returns a *delta*: a list with that change alone, to be merged elsewhere in place of the whole list. It is no list to
+/// place keys by.
 ///
 /// ```
 /// use quorate_core::NodeId;
-/// use quorate_ring::topology::{MemberState, Topology, TopologyError};
+/// use quorate_ring::topology::{Freshness, MemberState, Topology};
 /// use quorate_ring::{HashRing, Inline, KeyHash, Member};
 /// let mut here = Topology::<Inline<4, 64>>::new();
 /// for id in [1, 2, 3].map(NodeId::new) {
@@ -26,13 +39,18 @@ const MAX_EPOCH: u64 = 1 << 62;
 ///     here.set_state(id, MemberState::Up)?;
 /// }
 /// let mut there = here.clone();
-/// here.set_state(NodeId::new(1), MemberState::Leaving)?;
-/// assert_eq!(there.adopt(&here), Ok(true)); // it is newer
+/// let delta = here.set_state(NodeId::new(1), MemberState::Leaving)?;
+/// assert!(there.merge(&delta)?);
+/// assert_eq!(there.version(), here.version());
+///
+/// // two changes at once: neither list is the newer one, and each takes over what the other has
 /// there.join(Member::new(NodeId::new(4)))?;
 /// here.set_state(NodeId::new(2), MemberState::Down)?;
-/// assert_eq!(there.adopt(&here), Err(TopologyError::Conflict)); // both were made at once
-/// assert!(there.merge(&here)?);
-/// assert_eq!(there.version().epoch, 9);
+/// assert_eq!(here.version().compare(there.version()), Freshness::Conflict);
+/// let before = here.clone();
+/// here.merge(&there)?;
+/// there.merge(&before)?;
+/// assert_eq!(here, there);
 ///
 /// let mut ring = HashRing::<Inline<4, 64>>::new(KeyHash::default(), 16);
 /// for member in there.holders() {
@@ -40,40 +58,19 @@ const MAX_EPOCH: u64 = 1 << 62;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Removed members
+///
+/// A removed member stays in the list, and takes its room, so that a list from before does not bring it back.
+/// [`forget`](Self::forget) takes it out once no such list can matter.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Topology<S: Storage> {
-    epoch: u64,
+    pub(super) epoch: u64,
+    /// What happened to a node up to this epoch, and is not in the list, is forgotten: all entries changed after it.
+    pub(super) forgotten: u64,
     /// In the order of their ids.
-    entries: S::Entries,
-}
-
-/// A member, and what happens to it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Entry {
-    /// The epoch of its last change.
-    changed: u64,
-    state: MemberState,
-    member: Member,
-}
-
-impl Entry {
-    /// The node, its weight and its zone.
-    #[must_use]
-    pub const fn member(&self) -> Member {
-        self.member
-    }
-
-    /// Its state.
-    #[must_use]
-    pub const fn state(&self) -> MemberState {
-        self.state
-    }
-
-    /// The epoch of its last change.
-    #[must_use]
-    pub const fn changed(&self) -> u64 {
-        self.changed
-    }
+    pub(super) entries: S::Entries,
+    pub(super) revision: Revision,
 }
 
 impl<S: Storage> Default for Topology<S> {
@@ -86,7 +83,8 @@ impl<S: Storage> Topology<S> {
     /// No members, in epoch 0. With `Heap` storage there may be 65,535.
     #[must_use]
     pub fn new() -> Self {
-        Self { epoch: 0, entries: <S as Kinds>::Entries::with_limit(usize::from(u16::MAX)) }
+        let entries = <S as Kinds>::Entries::with_limit(MAX_MEMBERS);
+        Self { epoch: 0, forgotten: 0, entries, revision: Revision::default() }
     }
 
     /// A member joins. One that was removed may join again.
@@ -94,21 +92,20 @@ impl<S: Storage> Topology<S> {
     /// # Errors
     ///
     /// [`TopologyError`]; nothing was changed.
-    pub fn join(&mut self, member: Member) -> Result<(), TopologyError> {
+    pub fn join(&mut self, member: Member) -> Result<Self, TopologyError> {
         if member.weight == 0 {
             return Err(TopologyError::ZeroWeight);
         }
-        let epoch = self.next_epoch()?;
-        let entry = Entry { changed: epoch, state: MemberState::Joining, member };
+        let entry = Entry::new(self.next_epoch()?, MemberState::Joining, member);
         match self.place_of(member.id) {
             Ok(place) => match self.entries.get_mut(place) {
-                Some(old) if old.state == MemberState::Removed => *old = entry,
+                Some(old) if old.state() == MemberState::Removed => *old = entry,
                 _ => return Err(TopologyError::Duplicate(member.id)),
             },
+            Err(_) if self.entries.len() >= MAX_MEMBERS => return Err(TopologyError::Full),
             Err(place) => insert_at(&mut self.entries, place, entry)?,
         }
-        self.epoch = epoch;
-        Ok(())
+        self.changed_to(entry)
     }
 
     /// A member's state changes. It goes the way of [`MemberState`], forward only, but for `Up` and `Down`, which it may change between, and
@@ -117,19 +114,18 @@ impl<S: Storage> Topology<S> {
     /// # Errors
     ///
     /// [`TopologyError`]; nothing was changed.
-    pub fn set_state(&mut self, node: NodeId, state: MemberState) -> Result<(), TopologyError> {
+    pub fn set_state(&mut self, node: NodeId, state: MemberState) -> Result<Self, TopologyError> {
         use MemberState::{Down, Joining, Leaving, Removed, Up};
-        self.change(node, |entry| {
-            let may = match (entry.state, state) {
+        self.change(node, |changed, entry| {
+            let may = match (entry.state(), state) {
                 (Joining, Up | Removed) | (Up, Down | Leaving | Removed) => true,
                 (Down, Up | Leaving | Removed) | (Leaving, Up | Removed) => true,
                 (_, _) => false,
             };
             if !may {
-                return Err(TopologyError::State(entry.state));
+                return Err(TopologyError::State(entry.state()));
             }
-            entry.state = state;
-            Ok(())
+            Ok(Entry::new(changed, state, entry.member()))
         })
     }
 
@@ -149,17 +145,25 @@ impl<S: Storage> Topology<S> {
     /// # Errors
     ///
     /// [`TopologyError`]; nothing was changed.
-    pub fn set_weight(&mut self, node: NodeId, weight: u16) -> Result<(), TopologyError> {
+    pub fn set_weight(&mut self, node: NodeId, weight: u16) -> Result<Self, TopologyError> {
         if weight == 0 {
             return Err(TopologyError::ZeroWeight);
         }
-        self.change(node, |entry| {
-            entry.member.weight = weight;
-            Ok(())
+        self.change(node, |changed, entry| match entry.state() {
+            MemberState::Removed => Err(TopologyError::State(entry.state())),
+            state => Ok(Entry::new(changed, state, entry.member().with_weight(weight))),
         })
     }
 
-    /// A removed member goes out of the list. A list from before would bring it back: wait until all nodes have this one.
+    /// A removed member goes out of the list, and those that were removed before it, for good: a list from before the removal cannot
+    /// bring them back.
+    ///
+    /// The list keeps no trace of them but one number, the epoch of the removal. Whatever is in another list, was last changed up to that epoch, and
+    /// is not in this one, counts as forgotten; and the members of this list count as changed after it.
+    ///
+    /// **Call it when every node has reported the [version](Self::version) of this list**, at some time since the removal. Otherwise the
+    /// lists still become equal, but what a node did before it heard of the removal, and nobody told this one, is lost with what is
+    /// forgotten: a member that joined there is gone, and has to join again.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -168,9 +172,11 @@ impl<S: Storage> Topology<S> {
     /// let mut topology = Topology::<Inline<4>>::new();
     /// let node = NodeId::new(1);
     /// topology.join(Member::new(node))?;
+    /// let old = topology.clone();
     /// assert_eq!(topology.forget(node), Err(TopologyError::State(MemberState::Joining)));
     /// topology.set_state(node, MemberState::Removed)?;
     /// topology.forget(node)?;
+    /// topology.merge(&old)?;
     /// assert!(topology.entries().is_empty());
     /// # Ok::<(), TopologyError>(())
     /// ```
@@ -178,84 +184,59 @@ impl<S: Storage> Topology<S> {
     /// # Errors
     ///
     /// [`TopologyError`]; nothing was changed.
-    pub fn forget(&mut self, node: NodeId) -> Result<(), TopologyError> {
+    pub fn forget(&mut self, node: NodeId) -> Result<Self, TopologyError> {
         let epoch = self.next_epoch()?;
         let place = self.place_of(node).map_err(|_| TopologyError::Unknown(node))?;
-        match self.entries.get(place) {
-            Some(entry) if entry.state != MemberState::Removed => {
-                return Err(TopologyError::State(entry.state));
-            }
-            _ => {}
+        let entry = self.entries.get(place).ok_or(TopologyError::Unknown(node))?;
+        if entry.state() != MemberState::Removed {
+            return Err(TopologyError::State(entry.state()));
         }
-        self.entries.remove(place);
-        self.epoch = epoch;
-        Ok(())
+        let forgotten = entry.changed();
+        // A removal takes two epochs, so no change that a node makes after it heard of it has the second, which this is. Removed members are
+        // never raised: if they were, several that are forgotten one after the other would raise the rest above present changes.
+        let raised = forgotten.saturating_add(1);
+        self.drop_removed(forgotten);
+        let mut delta = self.like();
+        for entry in self.entries.iter_mut() {
+            if entry.changed() <= forgotten {
+                *entry = Entry::new(raised, entry.state(), entry.member());
+                let _ = delta.entries.push(*entry); // there is room for as many as here
+            }
+        }
+        (self.epoch, self.forgotten) = (epoch, forgotten);
+        (delta.epoch, delta.forgotten) = (epoch, forgotten);
+        self.revision.advance();
+        Ok(delta)
     }
 
-    /// Takes over another list if it is newer. True if it was.
+    /// How many changes led to this list, or more: a removal counts twice.
     ///
-    /// # Errors
-    ///
-    /// [`TopologyError::Conflict`] if the two were made at once, and differ; [`TopologyError::Full`] if the other does not fit. Nothing was changed.
-    pub fn adopt(&mut self, other: &Self) -> Result<bool, TopologyError> {
-        match self.version().compare(other.version()) {
-            Freshness::Same | Freshness::Newer => Ok(false),
-            Freshness::Conflict => Err(TopologyError::Conflict),
-            Freshness::Older if other.entries.len() > self.entries.limit() => {
-                Err(TopologyError::Full)
-            }
-            Freshness::Older => {
-                self.entries.clear();
-                self.entries.extend_from_slice(&other.entries)?; // it fits
-                self.epoch = other.epoch;
-                Ok(true)
-            }
-        }
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, Member, topology::{Topology, TopologyError}};
+    /// let mut topology = Topology::<Inline<4>>::new();
+    /// topology.join(Member::new(NodeId::new(1)))?;
+    /// assert_eq!(topology.epoch(), 1);
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
     }
 
-    /// Takes over another list, also one that was made at once with this one. True if that changed this one.
+    /// The version of this list: its epoch, and a hash of all entries without the epochs at which they changed, which depend on the
+    /// order in which members joined.
     ///
-    /// Of two in conflict comes a third, in the next epoch, the same on both sides: of each member the later change, and of two at once the one
-    /// that is further on its way out. So no change of either list is lost but where both changed one member.
-    ///
-    /// # Errors
-    ///
-    /// [`TopologyError`] if the result does not fit; nothing was changed.
-    pub fn merge(&mut self, other: &Self) -> Result<bool, TopologyError> {
-        if self.version().compare(other.version()) != Freshness::Conflict {
-            return self.adopt(other);
-        }
-        let epoch = self.next_epoch()?;
-        let new = |entry: &&Entry| self.place_of(entry.member.id).is_err();
-        let added = other.entries.iter().filter(new).count();
-        if self.entries.len().saturating_add(added) > self.entries.limit() {
-            return Err(TopologyError::Full);
-        }
-        for entry in other.entries.iter() {
-            match self.place_of(entry.member.id) {
-                Ok(place) => {
-                    if let Some(own) = self.entries.get_mut(place) {
-                        *own = (*own).max(*entry);
-                    }
-                }
-                Err(place) => insert_at(&mut self.entries, place, *entry)?, // there is room
-            }
-        }
-        self.epoch = epoch;
-        Ok(true)
-    }
-
-    /// The version of this list.
+    /// A placement has parameters besides its members: [`Version::of`] covers those too.
     #[must_use]
     pub fn version(&self) -> Version {
         let mut hasher = SipHasher13::new();
         for entry in self.entries.iter() {
-            // not when it changed: that depends on the order in which members joined
-            let Entry { state, member: Member { id, weight, zone }, .. } = *entry;
+            let Member { id, weight, zone } = entry.member();
             hasher.write(&id.get().to_le_bytes());
             hasher.write(&weight.to_le_bytes());
             hasher.write(&zone.get().to_le_bytes());
-            hasher.write(&[state.number()]);
+            hasher.write(&[entry.state().number()]);
         }
         Version { epoch: self.epoch, digest: hasher.finish() }
     }
@@ -285,8 +266,8 @@ impl<S: Storage> Topology<S> {
 
     /// The members that hold keys as of now: the placement to read from.
     pub fn holders(&self) -> impl Iterator<Item = Member> {
-        let holders = self.entries.iter().filter(|entry| entry.state.holds());
-        holders.map(|entry| entry.member)
+        let holders = self.entries.iter().filter(|entry| entry.state().holds());
+        holders.map(Entry::member)
     }
 
     /// The members that will hold keys when all moves that have begun are done: the placement to move to.
@@ -300,64 +281,54 @@ impl<S: Storage> Topology<S> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     pub fn next_holders(&self) -> impl Iterator<Item = Member> {
-        let holders = self.entries.iter().filter(|entry| entry.state.will_hold());
-        holders.map(|entry| entry.member)
+        let holders = self.entries.iter().filter(|entry| entry.state().will_hold());
+        holders.map(Entry::member)
+    }
+
+    /// How many members there may be, removed ones included.
+    pub(super) fn limit(&self) -> usize {
+        self.entries.limit().min(MAX_MEMBERS)
+    }
+
+    /// An empty list with the limit of this one.
+    pub(super) fn like(&self) -> Self {
+        let entries = <S as Kinds>::Entries::with_limit(self.entries.limit());
+        Self { entries, ..Self::new() }
+    }
+
+    pub(super) fn place_of(&self, node: NodeId) -> Result<usize, usize> {
+        self.entries.binary_search_by_key(&node, |entry| entry.member().id)
     }
 
     fn change(
         &mut self,
         node: NodeId,
-        change: impl FnOnce(&mut Entry) -> Result<(), TopologyError>,
-    ) -> Result<(), TopologyError> {
+        change: impl FnOnce(u64, &Entry) -> Result<Entry, TopologyError>,
+    ) -> Result<Self, TopologyError> {
         let epoch = self.next_epoch()?;
         let place = self.place_of(node).map_err(|_| TopologyError::Unknown(node))?;
         let entry = self.entries.get_mut(place).ok_or(TopologyError::Unknown(node))?;
-        change(entry)?;
-        entry.changed = epoch;
-        self.epoch = epoch;
-        Ok(())
+        *entry = change(epoch, entry)?;
+        let entry = *entry;
+        self.changed_to(entry)
+    }
+
+    /// An entry has changed: the epoch follows, and this is the delta.
+    fn changed_to(&mut self, entry: Entry) -> Result<Self, TopologyError> {
+        self.epoch = entry.last_epoch();
+        self.revision.advance();
+        let mut delta = self.like();
+        delta.epoch = self.epoch;
+        // nothing is forgotten by it: entries that this delta does not have are no older than they were
+        delta.entries.push(entry).map_err(|Full| TopologyError::Full)?; // there is room for one
+        Ok(delta)
     }
 
     const fn next_epoch(&self) -> Result<u64, TopologyError> {
-        if self.epoch >= MAX_EPOCH {
+        // a removal takes two
+        if self.epoch >= MAX_EPOCH - 1 {
             return Err(TopologyError::Exhausted);
         }
         Ok(self.epoch.saturating_add(1))
-    }
-
-    fn place_of(&self, node: NodeId) -> Result<usize, usize> {
-        self.entries.binary_search_by_key(&node, |entry| entry.member.id)
-    }
-}
-
-/// The epoch, the number of entries, and of each the node, its weight, zone, state and last change.
-impl<S: Storage> Wire<'_> for Topology<S> {
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.u64(self.epoch);
-        out.u64(self.entries.len() as u64);
-        for entry in self.entries.iter() {
-            out.u64(entry.member.id.get());
-            out.u64(u64::from(entry.member.weight));
-            out.u64(u64::from(entry.member.zone.get()));
-            out.u8(entry.state.number());
-            out.u64(entry.changed);
-        }
-    }
-
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut topology = Self { epoch: input.u64()?, ..Self::new() };
-        for _ in 0..input.u64()? {
-            let id = NodeId::new(input.u64()?);
-            let number = |number: u64| u16::try_from(number).map_err(|_| DecodeError::Invalid);
-            let (weight, zone) = (number(input.u64()?)?, Zone::new(number(input.u64()?)?));
-            let state = MemberState::of_number(input.u8()?).ok_or(DecodeError::Invalid)?;
-            let entry = Entry { changed: input.u64()?, state, member: Member { id, weight, zone } };
-            let follows = topology.entries.last().is_none_or(|last| last.member.id < id);
-            if !follows || weight == 0 || entry.changed == 0 || entry.changed > topology.epoch {
-                return Err(DecodeError::Invalid);
-            }
-            topology.entries.push(entry).map_err(|_| DecodeError::Invalid)?;
-        }
-        if topology.epoch > MAX_EPOCH { Err(DecodeError::Invalid) } else { Ok(topology) }
     }
 }
