@@ -2,6 +2,7 @@ use core::fmt;
 
 use quorate_core::{List, NodeId};
 
+use crate::fingerprint::Fingerprint;
 use crate::members::place_of;
 use crate::storage::Kinds;
 use crate::{HashRing, Placement, Storage, Token};
@@ -210,6 +211,28 @@ impl<S: Storage> Bounded<S> {
     #[must_use]
     pub const fn ring(&self) -> &HashRing<S> {
         &self.ring
+    }
+
+    /// What tells this rule from others, as [`Placement::fingerprint`] does: the ring, the load and the number of keys.
+    ///
+    /// Which keys were placed is not part of it, nor who turned keys away: nodes that place or read keys need the same of that
+    /// besides.
+    ///
+    /// ```
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load};
+    /// let ring = HashRing::<Inline<1, 1>>::new(KeyHash::default(), 1);
+    /// let bounded = |keys| Bounded::new(ring.clone(), Load::default(), keys).fingerprint();
+    /// assert_eq!(bounded(8), bounded(8));
+    /// assert_ne!(bounded(8), bounded(9));
+    /// ```
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let mut fingerprint = Fingerprint::of("bounded");
+        fingerprint.number(self.ring.fingerprint());
+        fingerprint.number(self.load.numerator);
+        fingerprint.number(self.load.denominator);
+        fingerprint.number(self.keys);
+        fingerprint.finish()
     }
 
     fn held(&self, node: NodeId) -> Option<&Held> {

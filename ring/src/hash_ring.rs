@@ -1,5 +1,6 @@
 use quorate_core::{List, NodeId};
 
+use crate::fingerprint::Fingerprint;
 use crate::members::{count_zones, insert, place_of};
 use crate::points::Points;
 use crate::storage::Kinds;
@@ -271,6 +272,20 @@ impl<S: Storage> Placement for HashRing<S> {
 
     fn zones(&self) -> usize {
         self.zones
+    }
+
+    /// Points are part of it, as they may have been [chosen](HashRing::add_at).
+    fn fingerprint(&self) -> u64 {
+        let mut fingerprint = Fingerprint::of("hash ring");
+        fingerprint.hash(self.hash);
+        fingerprint.number(self.points_per_weight);
+        fingerprint.members(&self.members);
+        fingerprint.length(self.points.len());
+        for (token, owner) in self.points.tokens().iter().zip(self.points.owners_from(0)) {
+            fingerprint.number(*token);
+            fingerprint.number(owner);
+        }
+        fingerprint.finish()
     }
 }
 

@@ -1,5 +1,6 @@
 use quorate_core::{List, NodeId};
 
+use crate::fingerprint::Fingerprint;
 use crate::members::count_zones_of;
 use crate::rendezvous::mix;
 use crate::storage::Kinds;
@@ -221,6 +222,20 @@ impl<S: Storage> Placement for Jump<S> {
 
     fn zones(&self) -> usize {
         self.zones
+    }
+
+    /// The buckets are part of it, in their order, with those that are marked: members that came and went in another order answer
+    /// differently.
+    fn fingerprint(&self) -> u64 {
+        let mut fingerprint = Fingerprint::of("jump");
+        fingerprint.hash(self.hash);
+        fingerprint.length(self.buckets.len());
+        for Bucket { node, zone, marked } in self.buckets.iter() {
+            // of a marked bucket counts how many were left, and not whose it was
+            fingerprint.node(Some(*node).filter(|_| marked.is_none()));
+            fingerprint.number(marked.map_or(u64::from(zone.get()), |marked| marked.left.into()));
+        }
+        fingerprint.finish()
     }
 }
 

@@ -92,6 +92,7 @@ struct Readme;
 
 mod bounded;
 mod error;
+mod fingerprint;
 mod hash;
 mod hash_ring;
 mod jump;

@@ -1,5 +1,6 @@
 use quorate_core::{List, NodeId};
 
+use crate::fingerprint::Fingerprint;
 use crate::members::{count_zones, insert, place_of};
 use crate::storage::Kinds;
 use crate::{KeyHash, Member, MemberError, Placement, Storage, Token, Zone};
@@ -106,5 +107,12 @@ impl<S: Storage> Placement for Modulo<S> {
 
     fn zones(&self) -> usize {
         self.zones
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut fingerprint = Fingerprint::of("modulo");
+        fingerprint.hash(self.hash);
+        fingerprint.members(&self.members);
+        fingerprint.finish()
     }
 }

@@ -1,5 +1,6 @@
 use quorate_core::NodeId;
 
+use crate::fingerprint::Fingerprint;
 use crate::{Divided, Placement, PreferenceList, Token, Zone};
 
 /// Any placement of tokens, applied to 2^n equal partitions of the circle instead of single keys (strategy 3 of DeCandia et al.,
@@ -82,6 +83,13 @@ impl<P: for<'k> Placement<Position<'k> = Token>> Placement for Partitions<P> {
 
     fn zones(&self) -> usize {
         self.placement.zones()
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut fingerprint = Fingerprint::of("partitions");
+        fingerprint.number(self.bits);
+        fingerprint.number(self.placement.fingerprint());
+        fingerprint.finish()
     }
 }
 

@@ -62,6 +62,30 @@ pub trait Placement {
     /// ```
     fn zones(&self) -> usize;
 
+    /// What tells this placement from others: a hash of the scheme, of the hash function's key, of all other parameters and of the members
+    /// with their weights and zones. Two placements with one fingerprint answer the same, on every machine. It is not proof
+    /// against somebody who looks for two placements with the same one.
+    ///
+    /// It is what [`Version::of`](crate::topology::Version::of) puts into requests. It takes a look at everything the placement consists of:
+    /// about a millisecond for 100,000 points.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_ring::{Inline, KeyHash, Member, Modulo, Placement, Rendezvous};
+    /// let mut nodes = [1, 1, 2].map(|seed| Rendezvous::<Inline<2>>::new(KeyHash::new([seed, 0])));
+    /// for nodes in &mut nodes {
+    ///     nodes.add(Member::new(NodeId::new(1)))?;
+    /// }
+    /// assert_eq!(nodes[0].fingerprint(), nodes[1].fingerprint());
+    /// assert_ne!(nodes[0].fingerprint(), nodes[2].fingerprint()); // another seed
+    /// nodes[1].add(Member::new(NodeId::new(2)))?;
+    /// assert_ne!(nodes[0].fingerprint(), nodes[1].fingerprint()); // other members
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
+    ///
+    /// A placement of your own hashes a name that no other has, and all that its answers depend on.
+    fn fingerprint(&self) -> u64;
+
     /// The node that a key belongs to: the first of the walk. `None` where there are no nodes.
     fn owner(&self, at: Self::Position<'_>) -> Option<NodeId> {
         self.walk(at).next().map(|(node, _)| node)

@@ -1,5 +1,6 @@
 use quorate_core::{List, NodeId};
 
+use crate::fingerprint::Fingerprint;
 use crate::log2::neg_log2;
 use crate::members::{count_zones, insert, insert_at, place_of};
 use crate::storage::Kinds;
@@ -174,6 +175,13 @@ impl<S: Storage> Placement for Rendezvous<S> {
 
     fn zones(&self) -> usize {
         self.zones
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut fingerprint = Fingerprint::of("rendezvous");
+        fingerprint.hash(self.hash);
+        fingerprint.members(&self.members);
+        fingerprint.finish()
     }
 }
 

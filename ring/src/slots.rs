@@ -3,6 +3,7 @@ use core::fmt;
 use crc::{CRC_16_XMODEM, Crc};
 use quorate_core::{List, NodeId};
 
+use crate::fingerprint::Fingerprint;
 use crate::members::{count_zones, insert, insert_at, place_of};
 use crate::storage::Kinds;
 use crate::{Divided, Member, MemberError, Placement, PreferenceList, Storage, Token, Zone};
@@ -310,6 +311,17 @@ impl<S: Storage> Placement for Slots<S> {
 
     fn zones(&self) -> usize {
         self.zones
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut fingerprint = Fingerprint::of("slots");
+        fingerprint.members(&self.members);
+        fingerprint.length(self.runs.len());
+        for SlotRun { first, owner } in self.runs.iter() {
+            fingerprint.number(*first);
+            fingerprint.node(*owner);
+        }
+        fingerprint.finish()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod balance;
 mod common;
+mod fingerprint;
 mod joining;
 mod member_limit;
 mod models;

@@ -2,6 +2,7 @@ use quorate_core::{Full, List, NodeId};
 
 use super::storage::Kinds;
 use super::{KeyRange, RangeError, Storage};
+use crate::fingerprint::Fingerprint;
 use crate::{MAX_PREFERENCE, Placement, Zone};
 
 /// Which nodes hold which range of ordered keys: as in Bigtable, TiKV or CockroachDB, and unlike hashing it keeps neighbours
@@ -207,6 +208,17 @@ impl<S: Storage> Placement for Ranges<S> {
 
     fn zones(&self) -> usize {
         1
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut fingerprint = Fingerprint::of("ranges");
+        fingerprint.length(self.entries.len());
+        for Entry { start, nodes } in self.entries.iter() {
+            fingerprint.bytes(start);
+            fingerprint.length(nodes.len());
+            nodes.iter().for_each(|node| fingerprint.number(node.get()));
+        }
+        fingerprint.finish()
     }
 }
 
