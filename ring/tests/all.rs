@@ -11,4 +11,5 @@ mod ranges;
 mod readme_figures;
 mod topology;
 mod topology_laws;
+mod wire;
 mod worked_examples;
