@@ -3,6 +3,7 @@
 mod balance;
 mod common;
 mod fingerprint;
+mod gossip;
 mod joining;
 mod member_limit;
 mod models;

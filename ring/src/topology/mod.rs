@@ -3,6 +3,8 @@
 //! A [`Topology`] is what nodes agree on, or gossip; placements are made of it. A [`Version`] travels with each request, so that two
 //! nodes that go by different lists notice; then they merge them.
 
+#[cfg(feature = "crdt")]
+mod crdt;
 mod entry;
 mod error;
 mod merge;

@@ -13,6 +13,11 @@ impl Revision {
         Self(DECODED)
     }
 
+    #[cfg(feature = "crdt")]
+    pub(super) const fn get(self) -> u64 {
+        self.0
+    }
+
     pub(super) const fn advance(&mut self) {
         self.0 = self.0.wrapping_add(1);
     }
