@@ -55,6 +55,7 @@ pub struct Bounded<S: Storage> {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Load {
     numerator: u32,
     denominator: u32,
@@ -68,6 +69,21 @@ impl Load {
             return None;
         }
         Some(Self { numerator, denominator })
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Load {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename = "Load")]
+        struct Fields {
+            numerator: u32,
+            denominator: u32,
+        }
+        let Fields { numerator, denominator } = Fields::deserialize(deserializer)?;
+        let load = Self::new(numerator, denominator);
+        load.ok_or_else(|| serde::de::Error::custom("a load is 1 or more"))
     }
 }
 

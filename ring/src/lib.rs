@@ -108,6 +108,8 @@ mod points;
 mod preference;
 pub mod ranges;
 mod rendezvous;
+#[cfg(feature = "serde")]
+mod serde_list;
 mod slots;
 mod storage;
 mod token;

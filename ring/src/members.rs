@@ -12,6 +12,14 @@ pub(crate) fn place_of(members: &[Member], id: NodeId) -> Result<usize, usize> {
     members.binary_search_by_key(&id, |member| member.id)
 }
 
+/// Whether the members are in the order of their ids, each once, and each with a weight.
+#[cfg(feature = "serde")]
+pub(crate) fn are_sound(members: &[Member]) -> bool {
+    let next = members.iter().skip(1);
+    members.iter().all(|member| member.weight > 0)
+        && members.iter().zip(next).all(|(one, next)| one.id < next.id)
+}
+
 /// Adds a member in the order of the ids, and tells its place.
 pub(crate) fn insert<L: List<Member>>(list: &mut L, member: Member) -> Result<usize, MemberError> {
     if member.weight == 0 {

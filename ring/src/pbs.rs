@@ -96,6 +96,8 @@ impl core::error::Error for PbsError {}
 /// assert_eq!(Fraction::new(1, 0), None);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Fraction {
     numerator: u128,
     denominator: u128,
@@ -177,6 +179,22 @@ impl Fraction {
             return None;
         };
         Self::new(n, d)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Fraction {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename = "Fraction")]
+        struct Fields {
+            numerator: u128,
+            denominator: u128,
+        }
+        let Fields { numerator, denominator } = Fields::deserialize(deserializer)?;
+        let fraction = Self::new(numerator, denominator);
+        let lowest = fraction.filter(|lowest| lowest.denominator == denominator);
+        lowest.ok_or_else(|| serde::de::Error::custom("a fraction is in lowest terms"))
     }
 }
 

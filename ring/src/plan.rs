@@ -122,6 +122,7 @@ impl<'a, P: Divided> Plan<'a, P> {
 /// One step of a [`Plan`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Move {
     /// A node gets a copy of a range.

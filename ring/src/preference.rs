@@ -115,3 +115,47 @@ impl PreferenceList {
         self.replicas().first().copied()
     }
 }
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for PreferenceList {
+    fn serialize<Z: serde::Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut fields = serializer.serialize_struct("PreferenceList", 2)?;
+        fields.serialize_field("replicas", self.replicas())?;
+        fields.serialize_field("fallbacks", self.fallbacks())?;
+        fields.end()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for PreferenceList {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use crate::serde_list::deserialize;
+        type Nodes = InlineList<NodeId, MAX_PREFERENCE>;
+        #[derive(serde::Deserialize)]
+        #[serde(rename = "PreferenceList")]
+        struct Fields {
+            #[serde(deserialize_with = "deserialize::<MAX_PREFERENCE, NodeId, _, _>")]
+            replicas: Nodes,
+            #[serde(deserialize_with = "deserialize::<MAX_PREFERENCE, NodeId, _, _>")]
+            fallbacks: Nodes,
+        }
+        let Fields { replicas, fallbacks } = Fields::deserialize(deserializer)?;
+        let mut list = Self { nodes: Nodes::with_limit(MAX_PREFERENCE), replicas: replicas.len() };
+        for node in replicas.iter().chain(fallbacks.iter()) {
+            if list.nodes.contains(node) || list.nodes.push(*node).is_err() {
+                return Err(serde::de::Error::custom(
+                    "a node is listed twice, or there are too many",
+                ));
+            }
+        }
+        Ok(list)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for PreferenceList {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{}, then {}", self.replicas(), self.fallbacks());
+    }
+}

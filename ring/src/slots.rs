@@ -88,6 +88,7 @@ pub fn hash_tag(key: &[u8]) -> &[u8] {
 
 /// Slots in a row that belong to one member: those from `first` up to the next run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[allow(unnameable_types)] // of the sealed storage
 pub struct SlotRun {
     first: u16,
@@ -344,5 +345,75 @@ impl<S: Storage> Divided for Slots<S> {
     fn replicas_at(&self, at: Token, replicas: usize) -> PreferenceList {
         let slot = u16::try_from(at.get()).ok().and_then(Slot::new).unwrap_or(Slot::MAX);
         self.replicas(slot, replicas)
+    }
+}
+
+#[cfg(feature = "serde")]
+mod serde_form {
+    //! Members and runs, as they are kept, and checked.
+
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+    use super::{Kinds, Member, NodeId, SLOTS, Slot, SlotRun, Slots, Storage};
+    use crate::members::{MAX_MEMBERS, are_sound, count_zones, place_of};
+    use crate::serde_list::deserialize;
+
+    impl Serialize for Slot {
+        fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+            self.0.serialize(serializer)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Slot {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let slot = Self::new(u16::deserialize(deserializer)?);
+            slot.ok_or_else(|| D::Error::custom("a slot is below 16,384"))
+        }
+    }
+
+    impl<S: Storage> Serialize for Slots<S> {
+        fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+            let mut fields = serializer.serialize_struct("Slots", 2)?;
+            fields.serialize_field("members", self.members())?;
+            fields.serialize_field("runs", &*self.runs)?;
+            fields.end()
+        }
+    }
+
+    impl<'de, S: Storage> Deserialize<'de> for Slots<S> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            #[derive(serde::Deserialize)]
+            #[serde(rename = "Slots", bound = "S: Storage")]
+            struct Fields<S: Storage> {
+                #[serde(deserialize_with = "deserialize::<MAX_MEMBERS, Member, _, _>")]
+                members: <S as Kinds>::Members,
+                #[serde(deserialize_with = "deserialize::<{ SLOTS as usize }, SlotRun, _, _>")]
+                runs: <S as Kinds>::Runs,
+            }
+            let Fields { members, runs } = Fields::<S>::deserialize(deserializer)?;
+            let zones = count_zones(&members);
+            let slots = Self { members, runs, zones };
+            if slots.is_sound() {
+                return Ok(slots);
+            }
+            Err(D::Error::custom("members or runs are not sorted, or a run is not a member's"))
+        }
+    }
+
+    impl<S: Storage> Slots<S> {
+        /// Whether additions and assignments can lead to this.
+        fn is_sound(&self) -> bool {
+            let is_member = |node: NodeId| place_of(&self.members, node).is_ok();
+            let next = self.runs.iter().skip(1);
+            are_sound(&self.members)
+                && self.runs.first().is_none_or(|run| run.first == 0)
+                && self.runs.iter().all(|run| run.first < SLOTS && run.owner.is_none_or(is_member))
+                && self
+                    .runs
+                    .iter()
+                    .zip(next)
+                    .all(|(run, next)| run.first < next.first && run.owner != next.owner)
+        }
     }
 }

@@ -10,6 +10,7 @@ mod models;
 mod plan;
 mod ranges;
 mod readme_figures;
+mod serde_form;
 mod topology;
 mod topology_laws;
 mod wire;

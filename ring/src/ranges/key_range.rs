@@ -11,6 +11,7 @@ use quorate_core::NodeId;
 /// assert!(!range.contains(b"Fzzz") && !range.contains(b"M"));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct KeyRange<'a> {
     /// The first key.
     pub start: &'a [u8],

@@ -6,6 +6,8 @@
 
 mod error;
 mod key_range;
+#[cfg(feature = "serde")]
+mod serde_form;
 mod split_finder;
 mod storage;
 mod table;

@@ -5,6 +5,9 @@ use super::{KeyRange, RangeError, Storage};
 use crate::fingerprint::Fingerprint;
 use crate::{MAX_PREFERENCE, Placement, Zone};
 
+/// The longest boundary, where the storage does not say.
+pub(super) const KEY_BYTES: usize = 65_536;
+
 /// Which nodes hold which range of ordered keys: as in Bigtable, TiKV or CockroachDB, and unlike hashing it keeps neighbours
 /// together, for scans.
 ///
@@ -28,16 +31,16 @@ use crate::{MAX_PREFERENCE, Placement, Zone};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Ranges<S: Storage> {
     /// In the order of their keys; the first begins at the empty key.
-    entries: S::Entries,
-    key_bytes: usize,
+    pub(super) entries: S::Entries,
+    pub(super) key_bytes: usize,
 }
 
 /// A range, which ends where the next begins.
 #[allow(unnameable_types)] // of the sealed storage
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Entry<K, N> {
-    start: K,
-    nodes: N,
+    pub(super) start: K,
+    pub(super) nodes: N,
 }
 
 impl<S: Storage> Ranges<S> {
@@ -48,7 +51,7 @@ impl<S: Storage> Ranges<S> {
     ///
     /// [`RangeError::NoNodes`], [`DuplicateNode`](RangeError::DuplicateNode) or [`TooManyNodes`](RangeError::TooManyNodes).
     pub fn new(nodes: &[NodeId]) -> Result<Self, RangeError> {
-        Self::with_limits(nodes, usize::MAX, 65_536)
+        Self::with_limits(nodes, usize::MAX, KEY_BYTES)
     }
 
     /// The same for at most so many ranges, and boundaries of so many bytes, where the storage has no limits of its own.
@@ -222,7 +225,7 @@ impl<S: Storage> Placement for Ranges<S> {
     }
 }
 
-fn list_of<S: Storage>(nodes: &[NodeId]) -> Result<S::Nodes, RangeError> {
+pub(super) fn list_of<S: Storage>(nodes: &[NodeId]) -> Result<S::Nodes, RangeError> {
     if nodes.is_empty() {
         return Err(RangeError::NoNodes);
     }

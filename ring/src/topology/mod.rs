@@ -9,6 +9,8 @@ mod entry;
 mod error;
 mod merge;
 mod revision;
+#[cfg(feature = "serde")]
+mod serde_form;
 mod state;
 mod table;
 mod version;
