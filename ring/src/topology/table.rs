@@ -63,6 +63,16 @@ pub(super) const MAX_EPOCH: u64 = 1 << 62;
 ///
 /// A removed member stays in the list, and takes its room, so that a list from before does not bring it back.
 /// [`forget`](Self::forget) takes it out once no such list can matter.
+///
+/// # Limits
+///
+/// A list takes as many members as its storage does, 65,535 at most, removed ones included, and 32 bytes for each; so does a delta. Give
+/// all nodes the same limit. Changes, merges and versions take time in proportion to the members.
+///
+/// ```
+/// use quorate_ring::{Inline, topology::Topology};
+/// assert!(size_of::<Topology<Inline<64>>>() <= 32 + 32 * 64);
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Topology<S: Storage> {
     pub(super) epoch: u64,
