@@ -5,7 +5,7 @@ use quorate_core::NodeId;
 use quorate_ring::ranges::{self, Ranges};
 use quorate_ring::topology::{Freshness, Version};
 use quorate_ring::{
-    Bounded, HashRing, Inline, Jump, KeyHash, Load, Member, Modulo, Partitions, Placement,
+    Bounded, HashRing, Heap, Inline, Jump, KeyHash, Load, Member, Modulo, Partitions, Placement,
     Rendezvous, Slot, Slots, Token, Zone,
 };
 
@@ -120,6 +120,18 @@ fn members_that_came_and_went_leave_no_trace() {
     nodes.remove(node(4)).unwrap();
     buckets.remove(node(4)).unwrap();
     assert_eq!(before, [ring.fingerprint(), nodes.fingerprint(), buckets.fingerprint()]);
+}
+
+#[test]
+fn storage_and_its_limits_do_not_count() {
+    let members = [1, 2, 3].map(member);
+    let inline = hash_ring([0, 0], 8, &members);
+    let mut small = HashRing::<Inline<3, 24>>::new(KeyHash::default(), 8);
+    let mut heap = HashRing::<Heap>::with_limits(KeyHash::default(), 8, 3, 24);
+    small.add_all(&members).unwrap();
+    heap.add_all(&members).unwrap();
+    let [small, heap] = [small.fingerprint(), heap.fingerprint()];
+    assert_eq!((small, heap), (inline.fingerprint(), inline.fingerprint()));
 }
 
 #[test]
