@@ -3,6 +3,7 @@
 mod balance;
 mod common;
 mod fingerprint;
+#[cfg(feature = "crdt")]
 mod gossip;
 mod joining;
 mod member_limit;
@@ -10,6 +11,7 @@ mod models;
 mod plan;
 mod ranges;
 mod readme_figures;
+#[cfg(feature = "serde")]
 mod serde_form;
 mod topology;
 mod topology_laws;
