@@ -42,6 +42,15 @@ fn measure<P: Placement + for<'k> Placement<Position<'k> = Token>>(
     Measured { largest, moved: moved * 1_000_000 / keys, spurious: spurious * 1_000_000 / keys }
 }
 
+fn ring(nodes: usize, keys: usize, points: u16) -> Measured {
+    let members: Vec<_> = (1..=nodes).map(|id| Member::new(node(id))).collect();
+    let mut before = HashRing::<Heap>::new(KeyHash::default(), points);
+    before.add_all(&members).unwrap();
+    let mut after = before.clone();
+    after.add(Member::new(node(nodes + 1))).unwrap();
+    measure(nodes, keys, &before, &after)
+}
+
 macro_rules! measured {
     ($nodes:expr, $keys:expr, $placement:expr) => {{
         let mut before = $placement;
@@ -64,8 +73,8 @@ fn balance_and_moves_are_those_of_the_table() {
         let keys = if nodes == 1_000 { 200_000 } else { 100_000 };
         let few = if nodes == 1_000 { 10_000 } else { keys };
         for (name, keys, measured) in [
-            ("ring, 100 points", keys, measured!(nodes, keys, HashRing::<Heap>::new(hash, 100))),
-            ("ring, 256 points", keys, measured!(nodes, keys, HashRing::<Heap>::new(hash, 256))),
+            ("ring, 100 points", keys, ring(nodes, keys, 100)),
+            ("ring, 256 points", keys, ring(nodes, keys, 256)),
             ("rendezvous", few, measured!(nodes, few, Rendezvous::<Heap>::new(hash))),
             ("jump", keys, measured!(nodes, keys, Jump::<Heap>::new(hash))),
             ("modulo", keys, measured!(nodes, keys, Modulo::<Heap>::new(hash))),
