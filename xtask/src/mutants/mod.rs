@@ -49,8 +49,9 @@ pub(crate) const VERB: Verb = Verb {
 A mutant is a source with one small change: a function that returns at once, another operator, a
 match arm, a field, an assignment, a `!` or a `-` less, a guard that is always true or false,
 `min` for `max` and the other way round. If the tests pass with it, nothing tests what it changes,
-or it changes nothing. The crates are core, log, clocks, crdt, election and raft; the tests are each
-crate's own with the examples of its documentation, and those of the simulator that are about it.
+or it changes nothing. The crates are core, log, clocks, crdt, ring, election and raft; the
+tests are each crate's own with the examples of its documentation, and those of the simulator that
+are about it.
 
     cargo xtask mutants                     100 mutants of each crate, which the commit determines
     cargo xtask mutants crdt clocks         of these crates

@@ -58,6 +58,12 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
         doc_examples: true,
     },
     MutatedCrate {
+        folder: "ring",
+        features: FEATURES,
+        targets: &[Target { package: "quorate-ring", programs: OWN, features: FEATURES }],
+        doc_examples: true,
+    },
+    MutatedCrate {
         folder: "election",
         features: FEATURES,
         targets: &[
