@@ -29,8 +29,9 @@ impl PreferenceList {
     /// more than once. Each [`Placement`](crate::Placement) does this for its keys; the rule is here for placements of your own.
     ///
     /// The replicas are spread over the zones: a node in a zone that has one already is passed over as long as the nodes that are
-    /// still to be chosen are needed for other zones (as Cassandra's `NetworkTopologyStrategy` does). `zones` is how many zones
-    /// have nodes. The fallbacks are the nodes of the walk that are no replicas, whatever their zones.
+    /// still to be chosen are needed for other zones (as Cassandra's `NetworkTopologyStrategy` does). So a zone of few nodes holds as
+    /// many replicas as one of many, and each of its nodes more. `zones` is how many zones have nodes. The
+    /// fallbacks are the nodes of the walk that are no replicas, whatever their zones.
     ///
     /// Where there are fewer nodes than asked for, the list is shorter. It never has more than [`MAX_PREFERENCE`] nodes, replicas
     /// and fallbacks together. The walk is made twice, and must be the same each time.
@@ -40,6 +41,8 @@ impl PreferenceList {
         W: Iterator<Item = (NodeId, Zone)>,
     {
         let mut list = Self::default();
+        // more would take nodes from the zones that come last
+        let replicas = replicas.min(MAX_PREFERENCE);
         let mut used = InlineList::<Zone, MAX_PREFERENCE>::with_limit(MAX_PREFERENCE);
         // how many may be in zones that have one
         let mut repeats = replicas.saturating_sub(zones);
