@@ -214,6 +214,9 @@ impl<S: Storage> HashRing<S> {
         points: usize,
         tokens: impl Iterator<Item = u64>,
     ) -> Result<(), MemberError> {
+        if place_of(&self.members, member.id).is_ok() {
+            return Err(MemberError::Duplicate(member.id));
+        }
         self.check_room(points)?;
         let place = insert(&mut self.members, member)?;
         self.points.make_room_for_owner(index(place));
