@@ -23,6 +23,11 @@ pub const fn stale_read(n: u8, r: u8, w: u8) -> Result<Fraction, PbsError> {
     if n == 0 || r == 0 || w == 0 || r > n || w > n {
         return Err(PbsError::Size);
     }
+    if r > n.saturating_sub(w) {
+        return Ok(Fraction::ZERO); // they meet
+    }
+    // it is the same the other way round, and the fewer factors are no larger in between
+    let (r, w) = if r > w { (w, r) } else { (r, w) };
     let mut product = Fraction { numerator: 1, denominator: 1 };
     let mut picked = 0;
     while picked < r {
@@ -93,7 +98,7 @@ impl core::error::Error for PbsError {}
 /// use quorate_ring::pbs::Fraction;
 /// assert_eq!(Fraction::new(2, 4), Fraction::new(1, 2));
 /// assert_eq!(Fraction::new(1, 2).map(|half| half.to_string()), Some("1/2".to_owned()));
-/// assert_eq!(Fraction::new(1, 0), None);
+/// assert_eq!((Fraction::new(1, 0), Fraction::new(3, 2)), (None, None));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -107,19 +112,13 @@ impl Fraction {
     /// 0, the probability of what never happens.
     pub const ZERO: Self = Self { numerator: 0, denominator: 1 };
 
-    /// `numerator / denominator` in lowest terms; `None` if the denominator is 0.
+    /// `numerator` of `denominator`; `None` of 0, and of more than 1.
     #[must_use]
     pub const fn new(numerator: u128, denominator: u128) -> Option<Self> {
-        let Some(numerator_left) = numerator.checked_div(gcd(numerator, denominator)) else {
-            return None; // both are 0
-        };
-        let Some(denominator_left) = denominator.checked_div(gcd(numerator, denominator)) else {
-            return None;
-        };
-        if denominator_left == 0 {
+        if numerator > denominator {
             return None;
         }
-        Some(Self { numerator: numerator_left, denominator: denominator_left })
+        Self::reduced(numerator, denominator)
     }
 
     /// The numerator in lowest terms.
@@ -152,23 +151,34 @@ impl Fraction {
     /// ```
     #[must_use]
     pub const fn millionths(self) -> u64 {
-        // shift both until the product fits: the numerator of a probability is no larger than the denominator
-        let (mut n, mut d) = (self.numerator, self.denominator);
-        while n >> 100 > 0 {
-            (n, d) = (n >> 1, d >> 1);
+        // numerator * 1,000,000 / denominator, bit by bit of the million: what is left over is always below the denominator
+        let (mut millionths, mut left) = (0_u64, 0_u128);
+        let mut bit = 1_u64 << 19;
+        while bit > 0 {
+            let (carry, rest) = self.add(left, left);
+            (millionths, left) = (millionths.saturating_mul(2).saturating_add(carry), rest);
+            if 1_000_000 & bit > 0 {
+                let (carry, rest) = self.add(left, self.numerator);
+                (millionths, left) = (millionths.saturating_add(carry), rest);
+            }
+            bit >>= 1;
         }
-        match n.saturating_mul(1_000_000).checked_div(d) {
-            #[allow(clippy::cast_possible_truncation)] // it fits
-            Some(millionths) if millionths <= u64::MAX as u128 => millionths as u64,
-            _ => u64::MAX,
+        millionths
+    }
+
+    /// How often the denominator is in the sum of two numbers that are not above it, at most once, and what is left over.
+    const fn add(self, one: u128, other: u128) -> (u64, u128) {
+        match one.checked_sub(self.denominator.saturating_sub(other)) {
+            Some(left) => (1, left),
+            None => (0, one.saturating_add(other)),
         }
     }
 
     const fn times(self, other: Self) -> Option<Self> {
         // crosswise first, so that what cancels does not overflow
         let (Some(one), Some(two)) = (
-            Self::new(self.numerator, other.denominator),
-            Self::new(other.numerator, self.denominator),
+            Self::reduced(self.numerator, other.denominator),
+            Self::reduced(other.numerator, self.denominator),
         ) else {
             return None;
         };
@@ -178,7 +188,18 @@ impl Fraction {
         ) else {
             return None;
         };
-        Self::new(n, d)
+        Self::reduced(n, d)
+    }
+
+    /// In lowest terms, also what is more than 1; `None` of 0.
+    const fn reduced(numerator: u128, denominator: u128) -> Option<Self> {
+        let divisor = gcd(numerator, denominator);
+        match (numerator.checked_div(divisor), denominator.checked_div(divisor)) {
+            (Some(numerator), Some(denominator)) if denominator > 0 => {
+                Some(Self { numerator, denominator })
+            }
+            _ => None,
+        }
     }
 }
 
