@@ -112,7 +112,7 @@ impl Fraction {
     /// 0, the probability of what never happens.
     pub const ZERO: Self = Self { numerator: 0, denominator: 1 };
 
-    /// `numerator` of `denominator`; `None` of 0, and of more than 1.
+    /// `numerator / denominator` in lowest terms; `None` if the denominator is 0, or the fraction above 1.
     #[must_use]
     pub const fn new(numerator: u128, denominator: u128) -> Option<Self> {
         if numerator > denominator {
