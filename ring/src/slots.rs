@@ -276,8 +276,11 @@ impl<S: Storage> Slots<S> {
         Ok(())
     }
 
-    /// Runs next to each other with one owner are one.
+    /// Runs next to each other with one owner are one, and without any owner there is none, so that equal assignments are equal values.
     fn join_runs(&mut self) {
+        if self.runs.iter().all(|run| run.owner.is_none()) {
+            self.runs.clear();
+        }
         let mut place = 0_usize;
         while let Some([one, next, ..]) = self.runs.get(place..) {
             if one.owner == next.owner {
