@@ -242,7 +242,8 @@ impl<S: Storage> Placement for Jump<S> {
 /// The bucket of a key among `buckets`, from 0 on: `None` if there are none (Lamping and Veach, 2014, figure 1).
 ///
 /// Each step draws a random number and jumps to the bucket at which the key would have moved next, until that is beyond the last.
-/// The paper divides floating-point numbers; this divides integers, with the same results.
+/// The paper divides floating-point numbers, and this divides integers, with the same results for all but a few keys in a billion: where the
+/// quotient is a whole number, the paper's may be rounded to just below it.
 ///
 /// ```
 /// use quorate_ring::jump;
