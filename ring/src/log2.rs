@@ -48,3 +48,58 @@ pub(crate) fn neg_log2(x: u64) -> u64 {
     let log = low + (((high - low) * rest) >> 32);
     ((u64::from(zeros) + 1) << 32) - log
 }
+
+#[cfg(test)]
+#[allow(clippy::cast_precision_loss)]
+mod tests {
+    use super::neg_log2;
+    use quorate_core::Rng;
+
+    /// In units of 2^-32, from floating-point numbers, which are near 1 not exact enough unless the distance is taken.
+    fn exact(x: u64) -> f64 {
+        let unit = (1_u64 << 32) as f64;
+        if x < 1 << 63 {
+            return (64.0 - (x as f64).log2()) * unit;
+        }
+        let missing = (u64::MAX - x) as f64 + 1.0;
+        -(-missing / 2_f64.powi(64)).ln_1p() / core::f64::consts::LN_2 * unit
+    }
+
+    fn samples() -> impl Iterator<Item = u64> {
+        let mut rng = Rng::new(1);
+        let near_powers = (0..64).flat_map(|bit| (0..3).map(move |off| (1_u64 << bit) - 1 + off));
+        let near_one = (0..64).map(|bit| u64::MAX - ((1_u64 << bit) - 1));
+        let random = (0..60_000).flat_map(move |n| {
+            let x = rng.next_u64() >> (n % 64);
+            [x, u64::MAX - x]
+        });
+        near_powers.chain(near_one).chain(random)
+    }
+
+    #[test]
+    fn logarithm_is_too_large_by_at_most_what_is_said() {
+        let mut largest = 0.0_f64;
+        for x in samples().filter(|x| *x > 0) {
+            let (found, exact) = (neg_log2(x) as f64, exact(x));
+            // 64 bits and more of a small number's logarithm do not fit a floating-point number: a thousandth of a unit is forgiven
+            assert!(found >= exact - 0.001, "{x}: {found} is below {exact}");
+            assert!(found <= exact * 1.002 + 3.0, "{x}: {found} is above {exact}");
+            if exact > 1e6 {
+                largest = largest.max(found / exact - 1.0);
+            }
+        }
+        assert!(largest > 0.0018, "the bound is no larger than it must be: {largest}");
+        assert_eq!((neg_log2(0), neg_log2(1)), (64 << 32, 64 << 32));
+        assert!(neg_log2(u64::MAX) > 0);
+    }
+
+    #[test]
+    fn logarithm_never_grows_with_its_number() {
+        let mut all: std::vec::Vec<u64> =
+            samples().flat_map(|x| [x, x.saturating_add(1)]).collect();
+        all.sort_unstable();
+        for pair in all.windows(2) {
+            assert!(neg_log2(pair[0]) >= neg_log2(pair[1]), "{pair:?}");
+        }
+    }
+}
