@@ -1,5 +1,6 @@
 //! All tests of the crate, in one program.
 
+mod bad_input;
 mod balance;
 mod common;
 mod fingerprint;
@@ -8,7 +9,10 @@ mod gossip;
 mod joining;
 mod member_limit;
 mod models;
+mod pitfalls;
+mod placement_models;
 mod plan;
+mod plan_model;
 mod ranges;
 mod readme_figures;
 #[cfg(feature = "serde")]

@@ -238,7 +238,7 @@ fn jump_stays_even_whoever_goes() {
 #[test]
 fn slots_match_an_array() {
     let mut rng = Rng::new(4);
-    for _ in 0..60 {
+    for _ in 0..15 {
         let mut slots = Slots::<Inline<5, 12>>::new();
         let mut array = vec![None; 16_384];
         for id in 1..=4 {
