@@ -3,6 +3,7 @@
 mod bad_input;
 mod balance;
 mod common;
+mod display;
 mod fingerprint;
 #[cfg(feature = "crdt")]
 mod gossip;

@@ -130,3 +130,76 @@ fn load_that_no_split_divides_is_named() {
     assert_eq!(growing.split_key(), Err(NoSplit::OneSide));
     assert_eq!(long.split_key(), Err(NoSplit::TooFew));
 }
+
+/// Keys of a time that is over, and then those of now.
+fn record_few_low_and_many_high(finder: &mut SplitFinder<16, 8>) {
+    let mut rng = Rng::new(9);
+    (0..16_u64).for_each(|key| finder.record(&key.to_be_bytes()));
+    for _ in 0..5_000 {
+        finder.record(&(1_000 + rng.below(1_000)).to_be_bytes());
+    }
+}
+
+#[test]
+fn samples_are_of_all_keys_and_not_of_the_first() {
+    let mut finder = SplitFinder::<16, 8>::new(2);
+    record_few_low_and_many_high(&mut finder);
+    let key = u64::from_be_bytes(finder.split_key().unwrap().try_into().unwrap());
+    assert!((1_200..1_800).contains(&key), "{key}");
+}
+
+#[test]
+fn finder_that_was_reset_is_as_good_as_new() {
+    let mut finder = SplitFinder::<16, 8>::new(2);
+    for _ in 0..60_000 {
+        finder.record(b"old");
+    }
+    finder.reset();
+    assert_eq!(finder.split_key(), Err(NoSplit::TooFew));
+    record_few_low_and_many_high(&mut finder);
+    let key = u64::from_be_bytes(finder.split_key().unwrap().try_into().unwrap());
+    assert!((1_200..1_800).contains(&key), "{key}");
+}
+
+#[test]
+fn split_needs_a_hundred_keys_and_a_quarter_on_either_side() {
+    let mut finder = SplitFinder::<1, 8>::new(4);
+    finder.record(b"m"); // the only sample, which the keys that follow are counted against
+    let mut counted = 0;
+    while finder.split_key() == Err(NoSplit::TooFew) {
+        let before = finder.clone();
+        finder.record(if counted % 2 == 0 { b"long and low" } else { b"z and long" });
+        counted += 1;
+        assert_ne!(finder, before);
+    }
+    assert_eq!((counted, finder.split_key()), (100, Ok(&b"m"[..])));
+    // keys that are too long to be samples are on one side from now on: 50 of 200 are a quarter, and 50 of 201 are less
+    for _ in 0..100 {
+        assert!(finder.split_key().is_ok());
+        finder.record(b"z and long");
+    }
+    assert_eq!(finder.split_key(), Ok(&b"m"[..]));
+    finder.record(b"z and long");
+    assert_eq!(finder.split_key(), Err(NoSplit::OneSide));
+}
+
+#[test]
+fn half_of_the_load_on_one_key_is_too_much() {
+    // the sample may be replaced, by the same key, which begins to count anew: not with each seed
+    let told = (0..100).find_map(|seed| {
+        let mut finder = SplitFinder::<1, 8>::new(seed);
+        finder.record(b"m");
+        (0..150).for_each(|_| finder.record(b"a long key"));
+        let mut told = 0;
+        for number in 1..=150 {
+            finder.record(b"m");
+            match finder.split_key() {
+                Ok(_) => told = number,
+                Err(NoSplit::OneKey) => return Some((told, number)),
+                Err(_) => {}
+            }
+        }
+        None
+    });
+    assert_eq!(told, Some((149, 150)));
+}
