@@ -191,13 +191,11 @@ impl Fraction {
         Self::reduced(n, d)
     }
 
-    /// In lowest terms, also what is more than 1; `None` of 0.
+    /// In lowest terms, also what is more than 1; `None` of two zeros. The denominator alone is never 0.
     const fn reduced(numerator: u128, denominator: u128) -> Option<Self> {
         let divisor = gcd(numerator, denominator);
         match (numerator.checked_div(divisor), denominator.checked_div(divisor)) {
-            (Some(numerator), Some(denominator)) if denominator > 0 => {
-                Some(Self { numerator, denominator })
-            }
+            (Some(numerator), Some(denominator)) => Some(Self { numerator, denominator }),
             _ => None,
         }
     }
