@@ -375,6 +375,7 @@ fn fallbacks_are_all_other_nodes_once() {
             let list = placement.preference_list(token, 3, 20);
             assert_eq!((list.replicas().len(), list.fallbacks().len()), (3, 6));
             assert_eq!(list.nodes().iter().collect::<BTreeSet<_>>().len(), 9);
+            assert_eq!(list.owner(), placement.owner(token));
             // and in the order of the walk
             let mut walk: Vec<_> = Vec::new();
             for (node, _) in placement.walk(token) {
