@@ -56,8 +56,9 @@
 //! | [`Partitions`] | the number of bits, and what its placement needs |
 //! | [`Modulo`] | hash key, members with zones |
 //!
-//! Where two nodes do not agree, a key has two owners. Nothing here notices that by itself: send a topology's
-//! [`Version`](topology::Version) with each request, and compare.
+//! Where two nodes do not agree, a key has two owners. Nothing here notices that by itself: send a
+//! [`Version`](topology::Version) with each request, which is of a topology and a placement's
+//! [fingerprint](Placement::fingerprint), and compare.
 //!
 //! # Features
 //!
@@ -69,6 +70,7 @@
 //! | `std` | implies `alloc` |
 //! | `serde` | `Serialize` and `Deserialize` for the plain data types |
 //! | `defmt` | `defmt::Format` for errors and the plain data types |
+//! | `crdt` | `Crdt` for [`Topology`](topology::Topology), so that `quorate_crdt::Replica` holds and gossips it |
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
