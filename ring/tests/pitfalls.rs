@@ -1,4 +1,4 @@
-//! What went wrong in other libraries and stores that place keys. The numbers are those of the list that the project was given.
+//! What went wrong in other libraries and stores that place keys, with the numbers of the project's list of pitfalls.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,9 +126,8 @@ macro_rules! in_parts {
 
 in_parts!("rendezvous in parts" Rendezvous<Heap>, "jump in parts" Jump<Heap>);
 
-// 31: hashes by `core::hash::Hash` (of a usize, of a str with its 0xff) or by what the processor has (anchorhash). Tokens and
-// places below are written down, and were computed by another implementation of SipHash-1-3: this test passes on machines of 32 and
-// of 64 bits, and of both byte orders.
+// 31: hashes by `core::hash::Hash` (of a usize, of a str with its 0xff) or by what the processor has (anchorhash). The tokens below were
+// computed by another implementation of SipHash-1-3. Run these two tests on a machine of 32 bits, or of the other byte order, as well.
 #[test]
 fn tokens_are_the_same_on_every_machine() {
     let published = KeyHash::new([0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908]);
