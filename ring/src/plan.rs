@@ -39,7 +39,8 @@ pub trait Divided {
 ///
 /// First come all copies, to nodes that hold a range in the new placement and not in the old. Then come the ranges that nodes drop,
 /// so that none is dropped before the copies that replace it are complete. Ranges next to each other with the same source and
-/// target are one move, and a range whose nodes stay the same is in none: the list is minimal.
+/// target are one move, and a range whose nodes stay the same is in none: the list is minimal. Where the new placement has no nodes for
+/// a range, no node drops it: nothing replaces those copies.
 ///
 /// Moves are computed on demand: a plan takes three words, and [`Moves`] about 5 KB whatever their number. Their order depends
 /// on the two placements alone. A program that has executed the first hundred continues with `plan.moves().skip(100)`, also after a
@@ -113,6 +114,8 @@ impl<'a, P: Divided> Plan<'a, P> {
                     change(source, Some(*node));
                 }
             }
+            // without new nodes these are the last copies
+            Phase::Drops if new.is_empty() => {}
             Phase::Drops => leaving.for_each(|node| change(Some(node), None)),
             Phase::Done => {}
         }
@@ -135,7 +138,7 @@ pub enum Move {
         /// The node that gets the copy.
         to: NodeId,
     },
-    /// A node no longer holds a range, and deletes its copy.
+    /// A node no longer holds a range, and deletes its copy. The new placement has nodes for the range.
     Drop {
         /// The tokens of the keys.
         range: TokenRange,

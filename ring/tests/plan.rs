@@ -7,6 +7,7 @@ use quorate_ring::{
     Token, TokenRange, Zone,
 };
 
+use crate::plan_model::least;
 use crate::worked_examples::ring;
 
 const A: NodeId = NodeId::new(1);
@@ -73,7 +74,7 @@ fn check<P: Divided>(old: &P, new: &P, replicas: usize, tokens: &[Token]) -> usi
                     holders.push(to);
                 }
                 Move::Drop { range, from } if range.contains(*token) => {
-                    let least = list(old, *token).len().min(list(new, *token).len());
+                    let least = least(list(old, *token).len(), list(new, *token).len());
                     assert!(holders.len() > least, "{one} comes too early");
                     let place = holders.iter().position(|node| *node == from).unwrap();
                     holders.remove(place);
@@ -84,7 +85,8 @@ fn check<P: Divided>(old: &P, new: &P, replicas: usize, tokens: &[Token]) -> usi
     }
     for (token, mut holders) in tokens.iter().zip(held) {
         holders.sort_unstable();
-        assert_eq!(holders, list(new, *token), "{token}");
+        let left = if list(new, *token).is_empty() { list(old, *token) } else { list(new, *token) };
+        assert_eq!(holders, left, "{token}");
     }
     count
 }
@@ -126,6 +128,24 @@ fn plan_of_slots_moves_runs() {
     );
     let tokens: Vec<_> = (0..16_384).step_by(7).map(Token::new).collect();
     check(&old, &new, 2, &tokens);
+}
+
+/// Slots that are assigned to nobody keep the copies that there are.
+#[test]
+fn plan_never_drops_the_last_copies() {
+    let members = [A, B, C].map(Member::new);
+    let old = Slots::<Inline<3, 8>>::even(&members).unwrap();
+    for replicas in 1..=3 {
+        let mut new = old.clone();
+        new.remove(B).unwrap();
+        let orphaned = |one: &Move| match *one {
+            Move::Drop { range, .. } => range.contains(Token::new(8_000)),
+            _ => false,
+        };
+        assert!(!Plan::new(&old, &new, replicas).moves().any(|one| orphaned(&one)));
+        [A, C].into_iter().for_each(|node| new.remove(node).unwrap());
+        assert_eq!(Plan::new(&old, &new, replicas).moves().next(), None);
+    }
 }
 
 #[test]
