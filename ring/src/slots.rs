@@ -4,7 +4,7 @@ use crc::{CRC_16_XMODEM, Crc};
 use quorate_core::{List, NodeId};
 
 use crate::fingerprint::Fingerprint;
-use crate::members::{count_zones, insert, insert_at, place_of};
+use crate::members::{count_zones_of, insert, insert_at, place_of};
 use crate::storage::Kinds;
 use crate::{Divided, Member, MemberError, Placement, PreferenceList, Storage, Token, Zone};
 
@@ -100,6 +100,11 @@ pub struct SlotRun {
 /// Slots are not computed from the members: the program assigns them, in runs of neighbouring slots, and no key moves by itself. Memory
 /// depends on the number of runs, not on that of slots. Weights are ignored. All nodes must have the same assignments.
 ///
+/// An assignment changes the owners of the slots that it names, and no others. The further replicas of a slot are the owners of the runs
+/// behind it, spread over their zones, so an assignment may change the further replicas of other slots too: those of nearly all slots where
+/// the first slot goes to a zone, or the last one leaves it. A [`Plan`](crate::Plan) lists what moves. A member without slots holds
+/// no keys, neither as an owner nor as a replica or fallback, and its zone does not count.
+///
 /// ```
 /// use quorate_core::NodeId;
 /// use quorate_ring::{Inline, Member, Placement, Slot, Slots};
@@ -117,6 +122,7 @@ pub struct Slots<S: Storage> {
     members: S::Members,
     /// In their order, no two next to each other with one owner; the first begins at 0, or there is none.
     runs: S::Runs,
+    /// Of the members that own slots.
     zones: usize,
 }
 
@@ -165,7 +171,7 @@ impl<S: Storage> Slots<S> {
         Ok(slots)
     }
 
-    /// Adds a member without slots.
+    /// Adds a member without slots: no key moves.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -182,7 +188,6 @@ impl<S: Storage> Slots<S> {
     /// [`MemberError::ZeroWeight`], [`Duplicate`](MemberError::Duplicate) or [`Full`](MemberError::Full); nothing was changed.
     pub fn add(&mut self, member: Member) -> Result<(), MemberError> {
         insert(&mut self.members, member)?;
-        self.zones = count_zones(&self.members);
         Ok(())
     }
 
@@ -207,7 +212,6 @@ impl<S: Storage> Slots<S> {
             run.owner = None;
         }
         self.join_runs();
-        self.zones = count_zones(&self.members);
         Ok(())
     }
 
@@ -289,6 +293,18 @@ impl<S: Storage> Slots<S> {
                 place = place.saturating_add(1);
             }
         }
+        self.zones = count_zones_of(self.owners(self.runs.iter()));
+    }
+
+    /// The owners of some runs with their zones.
+    fn owners<'s>(
+        &'s self,
+        runs: impl Iterator<Item = &'s SlotRun>,
+    ) -> impl Iterator<Item = (NodeId, Zone)> {
+        runs.filter_map(|run| {
+            let member = self.members.get(place_of(&self.members, run.owner?).ok()?)?;
+            Some((member.id, member.zone))
+        })
     }
 }
 
@@ -299,18 +315,12 @@ impl<S: Storage> Placement for Slots<S> {
         Slot::of(key)
     }
 
-    /// The owner of the slot, the owners of the runs behind it, once around, and then all members. A slot that is assigned to no
-    /// member has no nodes.
+    /// The owner of the slot, and the owners of the runs behind it, once around. A slot that is assigned to no member has no nodes.
     fn walk(&self, at: Self::Position<'_>) -> impl Iterator<Item = (NodeId, Zone)> {
         let place = self.runs.partition_point(|run| run.first <= at.0).saturating_sub(1);
         let (before, from) = self.runs.split_at_checked(place).unwrap_or_default();
         let assigned = from.first().is_some_and(|run| run.owner.is_some());
-        let owners = from.iter().chain(before).filter_map(|run| {
-            let member = self.members.get(place_of(&self.members, run.owner?).ok()?)?;
-            Some((member.id, member.zone))
-        });
-        let rest = self.members.iter().map(|member| (member.id, member.zone));
-        owners.chain(rest).filter(move |_| assigned)
+        self.owners(from.iter().chain(before)).filter(move |_| assigned)
     }
 
     fn zones(&self) -> usize {
@@ -359,7 +369,7 @@ mod serde_form {
     use serde::ser::{Serialize, SerializeStruct, Serializer};
 
     use super::{Kinds, Member, NodeId, SLOTS, Slot, SlotRun, Slots, Storage};
-    use crate::members::{MAX_MEMBERS, are_sound, count_zones, place_of};
+    use crate::members::{MAX_MEMBERS, are_sound, count_zones_of, place_of};
     use crate::serde_list::deserialize;
 
     impl Serialize for Slot {
@@ -395,9 +405,9 @@ mod serde_form {
                 runs: <S as Kinds>::Runs,
             }
             let Fields { members, runs } = Fields::<S>::deserialize(deserializer)?;
-            let zones = count_zones(&members);
-            let slots = Self { members, runs, zones };
+            let mut slots = Self { members, runs, zones: 0 };
             if slots.is_sound() {
+                slots.zones = count_zones_of(slots.owners(slots.runs.iter()));
                 return Ok(slots);
             }
             Err(D::Error::custom("members or runs are not sorted, or a run is not a member's"))

@@ -87,7 +87,9 @@ fn refused_members_change_nothing() {
     refuses!(with!(Jump::<Inline<3, 3>>::new(HASH), ids), 7);
     refuses!(with!(Jump::<Heap>::with_limit(HASH, 3), ids), 5);
     refuses!(with!(Modulo::<Inline<3>>::new(HASH), ids), 5);
-    refuses!(with!(Slots::<Inline<3, 4>>::new(), ids), 5);
+    let mut slots = with!(Slots::<Inline<3, 4>>::new(), ids);
+    slots.assign(Slot::MIN, Slot::MAX, node(2)).unwrap();
+    refuses!(slots, 5);
     refuses_a_duplicate!(with!(HashRing::<Heap>::new(HASH, 4), ids), 5);
     refuses_a_duplicate!(with!(Rendezvous::<Heap>::new(HASH), ids), 2);
     refuses_a_duplicate!(with!(Jump::<Heap>::new(HASH), ids), 7);

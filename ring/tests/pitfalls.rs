@@ -496,6 +496,17 @@ fn slots_and_ranges_move_only_what_is_assigned() {
     for (old, new) in before.iter().zip(owners(&slots)) {
         assert_eq!(new, old.filter(|node| node.get() != 3));
     }
+    // nor does a replica or fallback, whatever the zone of the member that comes
+    let lists = |slots: &Slots<Heap>| -> Vec<_> {
+        (0..16_384)
+            .map(|slot| slots.preference_list(quorate_ring::Slot::new(slot).unwrap(), 2, 2))
+            .collect()
+    };
+    let before = lists(&slots);
+    slots.add(Member::new(node(7)).in_zone(Zone::new(1))).unwrap();
+    assert_eq!(lists(&slots), before);
+    slots.remove(node(7)).unwrap();
+    assert_eq!(lists(&slots), before);
     let mut ranges = Ranges::<Heap>::new(&[node(1)]).unwrap();
     for start in [&b"g"[..], b"m", b"s"] {
         ranges.split(start).unwrap();

@@ -363,13 +363,15 @@ fn slots_match_an_array_of_all_slots() {
                     // ranges are as long as they can be
                     assert_eq!(slots.end_of_range(Token::new(at)), Token::new(pair[1] - 1));
                 }
-                // without an owner there is nobody; otherwise all come, the owners of the runs behind first
+                // without an owner there is nobody; otherwise all that own slots come
                 let list = slots.preference_list(Slot::new(pair[0] as u16).unwrap(), 2, 9);
-                let expected = if owner.is_some() { left.len() } else { 0 };
+                let owning: BTreeSet<_> = array.iter().flatten().copied().collect();
+                let expected = if owner.is_some() { owning.len() } else { 0 };
                 assert_eq!(list.nodes().len(), expected);
                 let zones: BTreeSet<_> =
                     list.replicas().iter().map(|node| node.get() % 2).collect();
-                let most: BTreeSet<_> = left.iter().map(|id| id % 2).collect();
+                let most: BTreeSet<_> = owning.iter().map(|node| node.get() % 2).collect();
+                assert_eq!(slots.zones(), most.len());
                 assert_eq!(zones.len(), if owner.is_some() { most.len() } else { 0 });
             }
             for id in &left {

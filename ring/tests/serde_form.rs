@@ -97,6 +97,8 @@ fn slots_are_read_back_or_refused() {
     same(&slots);
     slots.remove(node(2)).unwrap();
     same(&slots);
+    slots.add(Member::new(node(4)).in_zone(Zone::new(1))).unwrap(); // a zone without slots
+    same(&slots);
     same(&Assigned::new());
     // members with weight and zone, and runs: the first slot, whether it is somebody's, and whose
     let sound = [2, 1, 1, 0, 2, 1, 0, 3, 0, 1, 1, 9, 0, 20, 1, 2];
