@@ -421,6 +421,7 @@ mod serde_form {
             let next = self.runs.iter().skip(1);
             are_sound(&self.members)
                 && self.runs.first().is_none_or(|run| run.first == 0)
+                && (self.runs.is_empty() || self.runs.iter().any(|run| run.owner.is_some()))
                 && self.runs.iter().all(|run| run.first < SLOTS && run.owner.is_none_or(is_member))
                 && self
                     .runs

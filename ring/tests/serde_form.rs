@@ -120,6 +120,8 @@ fn slots_are_read_back_or_refused() {
     for (at, byte) in wrong {
         assert_eq!(with(at, byte), None, "{byte} at {at}");
     }
+    // a run of all slots without an owner
+    assert_eq!(read::<Assigned>(&[0, 1, 0, 0]), None);
     // two runs of one owner that touch
     assert_eq!(read::<Assigned>(&[1, 1, 1, 0, 2, 0, 1, 1, 9, 1, 1]), None);
     // beyond the last slot
