@@ -454,6 +454,13 @@ fn ranges_match_a_sorted_map() {
                 let at = table.position(&key);
                 assert_eq!(at, key);
                 assert_eq!(table.replicas(at, nodes.len()).replicas(), nodes);
+                // no node that the range was not assigned to, however many are asked for
+                let list = table.preference_list(at, 3, 2);
+                assert_eq!(list.replicas(), nodes);
+                assert!(list.fallbacks().iter().all(|node| !nodes.contains(node)));
+                let list = table.preference_list(at, 1, 2);
+                assert_eq!(list.replicas(), &nodes[..1]);
+                assert!(list.nodes().starts_with(nodes), "then the others that hold it");
                 assert_eq!(table.owner(at), nodes.first().copied());
                 // those of the ranges behind it, once round
                 let from = model.range(start.clone()..).chain(model.range(..start.clone()));

@@ -3,7 +3,7 @@ use quorate_core::{Full, List, NodeId};
 use super::storage::Kinds;
 use super::{KeyRange, RangeError, Storage};
 use crate::fingerprint::Fingerprint;
-use crate::{MAX_PREFERENCE, Placement, Zone};
+use crate::{MAX_PREFERENCE, Placement, PreferenceList, Zone};
 
 /// The longest boundary, where the storage does not say.
 pub(super) const KEY_BYTES: usize = 65_536;
@@ -211,6 +211,33 @@ impl<S: Storage> Placement for Ranges<S> {
 
     fn zones(&self) -> usize {
         1
+    }
+
+    /// The replicas are nodes that the range was assigned to, and no others: of more than `replicas` the first ones. The fallbacks are
+    /// the rest of the walk, so the range's other nodes come first.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::Placement;
+    /// # use quorate_ring::ranges::{Inline, Ranges};
+    /// let [a, b, c] = [1, 2, 3].map(NodeId::new);
+    /// let mut ranges = Ranges::<Inline<8, 16, 2>>::new(&[a])?;
+    /// ranges.split(b"M")?;
+    /// ranges.assign(b"M", &[b, c])?;
+    /// let list = ranges.preference_list(b"A", 3, 1);
+    /// assert_eq!((list.replicas(), list.fallbacks()), (&[a][..], &[b][..]));
+    /// let list = ranges.preference_list(b"N", 1, 3);
+    /// assert_eq!((list.replicas(), list.fallbacks()), (&[b][..], &[c, a][..]));
+    /// # Ok::<(), quorate_ring::ranges::RangeError>(())
+    /// ```
+    fn preference_list(
+        &self,
+        at: Self::Position<'_>,
+        replicas: usize,
+        fallbacks: usize,
+    ) -> PreferenceList {
+        let replicas = replicas.min(self.range_of(at).nodes.len());
+        PreferenceList::select(|| self.walk(at), self.zones(), replicas, fallbacks)
     }
 
     fn fingerprint(&self) -> u64 {
