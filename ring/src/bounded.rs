@@ -1,11 +1,11 @@
 use core::fmt;
 
-use quorate_core::{List, NodeId};
+use quorate_core::{Full, List, NodeId};
 
 use crate::fingerprint::Fingerprint;
 use crate::members::place_of;
 use crate::storage::Kinds;
-use crate::{HashRing, Placement, Storage, Token};
+use crate::{HashRing, MemberError, Placement, Storage, Token, Zone};
 
 /// Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads", SODA 2018,
 /// section 2): no member gets more than c times the mean, and what it has no room for goes to the next member on the circle.
@@ -21,8 +21,11 @@ use crate::{HashRing, Placement, Storage, Token};
 /// marked when it has room again, because the keys that it turned away stay with the members behind it. [`release`](Self::release)
 /// makes room; [`reset`](Self::reset) removes all marks.
 ///
-/// The marks are part of this value. A reader without it can ask the members themselves, along
-/// [`walk`](Placement::walk): the first that never turned a key away is the last to ask.
+/// The marks are part of this value. A reader without it can ask the members themselves, along [`walk`](Placement::walk), whether they
+/// [turned a key away](Self::has_spilled): the first that never did is the last to ask. A node that restarts needs what it knew of each
+/// member: [`load_of`](Self::load_of) and [`has_spilled`](Self::has_spilled) tell it, and [`restore`](Self::restore) takes it.
+///
+/// As a [`Placement`], this is its ring: the owner is the member that a key is offered to first, which need not be the one that has it.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -33,8 +36,8 @@ use crate::{HashRing, Placement, Storage, Token};
 /// let mut bounded = Bounded::new(ring, load, 12);
 /// assert_eq!(bounded.capacity(), 5);
 /// let at = bounded.ring().position(b"key");
-/// let node = bounded.place(at);
-/// assert!(bounded.chain(at).any(|other| Some(other) == node));
+/// let node = bounded.place(at)?;
+/// assert!(bounded.chain(at).any(|other| other == node));
 /// # Ok::<(), quorate_ring::MemberError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -132,23 +135,42 @@ impl<S: Storage> Bounded<S> {
         u64::try_from(whole.saturating_add(up)).unwrap_or(u64::MAX)
     }
 
-    /// Places a key on the first member of its walk that has room, and returns that member. `None` if no member has room: there
-    /// is none, or more keys are placed than [`new`](Self::new) was told.
+    /// Places a key on the first member of its walk that has room, and returns that member. The members before it are marked.
     ///
     /// No list of keys is kept, so a key that is placed twice counts twice.
-    pub fn place(&mut self, at: Token) -> Option<NodeId> {
+    ///
+    /// ```
+    /// # use quorate_core::{Full, NodeId};
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Member, Token};
+    /// let node = NodeId::new(1);
+    /// let mut ring = HashRing::<Inline<1, 1>>::new(KeyHash::default(), 1);
+    /// ring.add(Member::new(node))?;
+    /// let mut bounded = Bounded::new(ring, Load::default(), 1); // room for 2
+    /// let placed = [(); 3].map(|()| bounded.place(Token::MIN));
+    /// assert_eq!(placed, [Ok(node), Ok(node), Err(Full)]);
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if no member has room: there is none, or more keys are placed than [`new`](Self::new) was told. Nothing was changed.
+    pub fn place(&mut self, at: Token) -> Result<NodeId, Full> {
         let capacity = self.capacity();
+        let has_room = |node| self.held(node).is_some_and(|held| held.keys < capacity);
+        let (target, _) = self.ring.walk(at).find(|(node, _)| has_room(*node)).ok_or(Full)?;
         let Self { ring, held, .. } = self;
         for (node, _) in ring.walk(at) {
-            let place = place_of(ring.members(), node).ok()?;
-            let held = held.get_mut(place)?;
-            if held.keys < capacity {
+            let Some(held) = place_of(ring.members(), node).ok().and_then(|at| held.get_mut(at))
+            else {
+                continue;
+            };
+            if node == target {
                 held.keys = held.keys.saturating_add(1);
-                return Some(node);
+                break;
             }
             held.spilled = true;
         }
-        None
+        Ok(target)
     }
 
     /// The members that may have a key, in the order in which to ask them: no other member has it. A member may come more than once.
@@ -163,7 +185,7 @@ impl<S: Storage> Bounded<S> {
     /// let mut bounded = Bounded::new(ring, Load::default(), 2); // each has room for two keys
     /// assert!(bounded.chain(Token::new(10)).eq([a])); // no member is full
     /// let placed = [10, 20, 30].map(|token| bounded.place(Token::new(token)));
-    /// assert_eq!(placed, [Some(a), Some(a), Some(b)]); // the third key spills
+    /// assert_eq!(placed, [Ok(a), Ok(a), Ok(b)]); // the third key spills
     /// assert!(bounded.chain(Token::new(10)).eq([a, b]));
     /// # Ok::<(), quorate_ring::MemberError>(())
     /// ```
@@ -186,7 +208,7 @@ impl<S: Storage> Bounded<S> {
     /// let mut ring = HashRing::<Inline<1, 1>>::new(KeyHash::default(), 1);
     /// ring.add(Member::new(NodeId::new(1)))?;
     /// let mut bounded = Bounded::new(ring, Load::default(), 1);
-    /// let node = bounded.place(Token::MIN);
+    /// bounded.place(Token::MIN)?;
     /// bounded.release(NodeId::new(1));
     /// assert_eq!(bounded.load_of(NodeId::new(1)), Some(0));
     /// # Ok::<(), quorate_ring::MemberError>(())
@@ -206,7 +228,7 @@ impl<S: Storage> Bounded<S> {
     /// # let mut ring = HashRing::<Inline<1, 1>>::new(KeyHash::default(), 1);
     /// # ring.add(Member::new(NodeId::new(1)))?;
     /// let mut bounded = Bounded::new(ring, Load::default(), 1);
-    /// bounded.place(Token::MIN);
+    /// bounded.place(Token::MIN)?;
     /// bounded.reset();
     /// assert_eq!(bounded.load_of(NodeId::new(1)), Some(0));
     /// # Ok::<(), quorate_ring::MemberError>(())
@@ -217,10 +239,67 @@ impl<S: Storage> Bounded<S> {
         }
     }
 
+    /// Takes over what a member had: the number of its keys, and whether it has ever turned a key away. For a node that restarts, and
+    /// for readers that were told.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Member, Token};
+    /// let [a, b] = [1, 2].map(NodeId::new);
+    /// let mut ring = HashRing::<Inline<2, 2>>::new(KeyHash::default(), 1);
+    /// ring.add_all(&[a, b].map(Member::new))?;
+    /// let mut bounded = Bounded::new(ring, Load::default(), 4);
+    /// let mut restarted = bounded.clone();
+    /// for _ in 0..4 {
+    ///     bounded.place(Token::MIN)?;
+    /// }
+    /// for node in [a, b] {
+    ///     let keys = bounded.load_of(node).unwrap_or_default();
+    ///     restarted.restore(node, keys, bounded.has_spilled(node))?;
+    /// }
+    /// assert_eq!(restarted, bounded);
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError::Unknown`], or [`Full`](MemberError::Full) for more keys than the [capacity](Self::capacity); nothing was changed.
+    pub fn restore(&mut self, node: NodeId, keys: u64, spilled: bool) -> Result<(), MemberError> {
+        if keys > self.capacity() {
+            return Err(MemberError::Full);
+        }
+        let place = place_of(self.ring.members(), node).ok();
+        let held = place.and_then(|place| self.held.get_mut(place));
+        *held.ok_or(MemberError::Unknown(node))? = Held { keys, spilled };
+        Ok(())
+    }
+
     /// The number of keys that a member has; `None` if the node is no member.
     #[must_use]
     pub fn load_of(&self, node: NodeId) -> Option<u64> {
         Some(self.held(node)?.keys)
+    }
+
+    /// Whether a member has turned a key away since it was made or [`reset`](Self::reset): its mark. False if the node is no member.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Member, Token};
+    /// let [a, b] = [1, 2].map(NodeId::new);
+    /// let mut ring = HashRing::<Inline<2, 2>>::new(KeyHash::default(), 1);
+    /// ring.add_at(Member::new(a), &[Token::new(90)])?;
+    /// ring.add_at(Member::new(b), &[Token::new(180)])?;
+    /// let mut bounded = Bounded::new(ring, Load::default(), 2);
+    /// for _ in 0..3 {
+    ///     bounded.place(Token::new(10))?;
+    /// }
+    /// bounded.release(a);
+    /// assert_eq!([a, b].map(|node| bounded.has_spilled(node)), [true, false]);
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
+    #[must_use]
+    pub fn has_spilled(&self, node: NodeId) -> bool {
+        self.held(node).is_some_and(|held| held.spilled)
     }
 
     /// The ring that is bounded.
@@ -229,29 +308,45 @@ impl<S: Storage> Bounded<S> {
         &self.ring
     }
 
-    /// What tells this rule from others, as [`Placement::fingerprint`] does: the ring, the load and the number of keys.
+    fn held(&self, node: NodeId) -> Option<&Held> {
+        self.held.get(place_of(self.ring.members(), node).ok()?)
+    }
+}
+
+/// The ring's walk: a key is offered to the members in that order. [`place`](Bounded::place) and [`chain`](Bounded::chain) tell where it is.
+impl<S: Storage> Placement for Bounded<S> {
+    type Position<'k> = Token;
+
+    fn position(&self, key: &[u8]) -> Token {
+        self.ring.position(key)
+    }
+
+    fn walk(&self, at: Self::Position<'_>) -> impl Iterator<Item = (NodeId, Zone)> {
+        self.ring.walk(at)
+    }
+
+    fn zones(&self) -> usize {
+        self.ring.zones()
+    }
+
+    /// What tells this rule from others, as of every placement: the ring, the load and the number of keys.
     ///
-    /// Which keys were placed is not part of it, nor who turned keys away: nodes that place or read keys need the same of that
+    /// Which keys were placed is not part of it, nor which members turned keys away: nodes that place or read keys need the same of that
     /// besides.
     ///
     /// ```
-    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load};
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Placement};
     /// let ring = HashRing::<Inline<1, 1>>::new(KeyHash::default(), 1);
     /// let bounded = |keys| Bounded::new(ring.clone(), Load::default(), keys).fingerprint();
     /// assert_eq!(bounded(8), bounded(8));
     /// assert_ne!(bounded(8), bounded(9));
     /// ```
-    #[must_use]
-    pub fn fingerprint(&self) -> u64 {
+    fn fingerprint(&self) -> u64 {
         let mut fingerprint = Fingerprint::of("bounded");
         fingerprint.number(self.ring.fingerprint());
         fingerprint.number(self.load.numerator);
         fingerprint.number(self.load.denominator);
         fingerprint.number(self.keys);
         fingerprint.finish()
-    }
-
-    fn held(&self, node: NodeId) -> Option<&Held> {
-        self.held.get(place_of(self.ring.members(), node).ok()?)
     }
 }

@@ -4,7 +4,7 @@
 use core::fmt::Debug;
 use std::collections::BTreeSet;
 
-use quorate_core::{NodeId, Rng};
+use quorate_core::{Full, NodeId, Rng};
 use quorate_ring::pbs::{Fraction, PbsError, stale_by, stale_read};
 use quorate_ring::ranges::{self, RangeError, Ranges, SplitFinder};
 use quorate_ring::{
@@ -223,7 +223,7 @@ fn placement_without_nodes_has_no_owner() {
     }
     let mut bounded = Bounded::new(HashRing::<Heap>::new(HASH, 4), Load::default(), 9);
     let before = bounded.clone();
-    assert_eq!((bounded.capacity(), bounded.place(Token::MIN)), (0, None));
+    assert_eq!((bounded.capacity(), bounded.place(Token::MIN)), (0, Err(Full)));
     bounded.release(node(1));
     assert_eq!(bounded.chain(Token::MIN).count(), 0);
     assert_eq!((bounded.load_of(node(1)), &bounded), (None, &before));
@@ -337,12 +337,22 @@ fn loads_and_keys_have_bounds() {
         u64::MAX / 3
     );
     let mut none = Bounded::new(ring.clone(), Load::default(), 0);
-    assert_eq!((none.capacity(), none.place(Token::MIN)), (0, None));
+    assert_eq!((none.capacity(), none.place(Token::MIN)), (0, Err(Full)));
     // one more than was announced
     let mut bounded = Bounded::new(ring, Load::new(1, 1).unwrap(), 5);
     assert_eq!(bounded.capacity(), 2);
-    let placed = (0..6).filter(|_| bounded.place(Token::MIN).is_some()).count();
-    assert_eq!((placed, bounded.place(Token::MIN)), (6, None));
+    let placed = (0..6).filter(|_| bounded.place(Token::MIN).is_ok()).count();
+    assert_eq!((placed, bounded.place(Token::MIN)), (6, Err(Full)));
+    // no mark is made for a key that nobody took
+    let mut full = Bounded::new(bounded.ring().clone(), Load::new(1, 1).unwrap(), 3);
+    for id in 1..=3 {
+        full.restore(node(id), 1, false).unwrap();
+    }
+    refused(&mut full, Full, |full| full.place(Token::MIN).map(drop));
+    assert_eq!(full.chain(Token::MIN).count(), 1);
+    refused(&mut full, MemberError::Full, |full| full.restore(node(1), 2, true));
+    refused(&mut full, MemberError::Unknown(node(9)), |full| full.restore(node(9), 0, true));
+    assert!(!full.has_spilled(node(9)));
     // a node that has none, and one that is no member
     let before = bounded.clone();
     bounded.release(node(9));

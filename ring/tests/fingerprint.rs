@@ -217,7 +217,7 @@ fn load_and_keys_count() {
     ]);
     let mut bounded = Bounded::new(hash_ring([0, 0], 4, &members), Load::default(), 8);
     let before = bounded.fingerprint();
-    bounded.place(Token::MIN);
+    bounded.place(Token::MIN).unwrap();
     assert_eq!(bounded.fingerprint(), before);
 }
 

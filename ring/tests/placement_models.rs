@@ -193,21 +193,23 @@ fn bounded_loads_match_a_walk_over_all_points() {
                 bounded.release(node(id));
                 loads.entry(id).and_modify(|(keys, _)| *keys = keys.saturating_sub(1));
             } else {
-                let mut expected = None;
-                for id in &way {
-                    let (keys, spilled) = loads.get_mut(id).unwrap();
-                    if *keys < capacity {
-                        *keys += 1;
-                        expected = Some(node(*id));
-                        break;
-                    }
-                    *spilled = true;
+                let taken = way.iter().position(|id| loads[id].0 < capacity);
+                for id in &way[..taken.unwrap_or(0)] {
+                    loads.get_mut(id).unwrap().1 = true;
                 }
-                assert_eq!(bounded.place(Token::new(at)), expected);
+                let taken = taken.map(|taken| way[taken]);
+                taken.into_iter().for_each(|id| loads.get_mut(&id).unwrap().0 += 1);
+                assert_eq!(bounded.place(Token::new(at)).ok(), taken.map(node));
             }
-            for (id, (keys, _)) in &loads {
+            let mut restarted = Bounded::new(bounded.ring().clone(), load, keys);
+            for (id, (keys, spilled)) in &loads {
                 assert_eq!(bounded.load_of(node(*id)), Some(*keys));
+                assert_eq!(bounded.has_spilled(node(*id)), *spilled);
+                restarted.restore(node(*id), *keys, *spilled).unwrap();
             }
+            assert_eq!(restarted, bounded);
+            let list = bounded.ring().preference_list(Token::new(at), 2, 1);
+            assert_eq!(bounded.preference_list(Token::new(at), 2, 1), list);
             let asked = way.iter().position(|id| !loads[id].1).map_or(way.len(), |last| last + 1);
             let mut chain: Vec<_> = bounded.chain(Token::new(at)).collect();
             chain.dedup();
