@@ -1,3 +1,5 @@
+use core::fmt;
+
 use quorate_core::NodeId;
 
 use crate::fingerprint::Fingerprint;
@@ -7,7 +9,8 @@ use crate::{Divided, Placement, PreferenceList, Token, Zone};
 /// "Dynamo", SOSP 2007, section 6.2).
 ///
 /// All keys of a partition have the same nodes, so placements without ranges, such as rendezvous and jump hashing, can be moved
-/// range by range ([`Plan`](crate::Plan)). Take some hundred partitions for each node: with fewer, the shares are less even.
+/// range by range ([`Plan`](crate::Plan)). Take some hundred partitions for each node: with fewer, the shares are less even. Choose their
+/// number once, for the largest cluster that there will be: with another number of bits nearly every key moves.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -16,12 +19,12 @@ use crate::{Divided, Placement, PreferenceList, Token, Zone};
 /// for id in [1, 2, 3].map(NodeId::new) {
 ///     nodes.add(Member::new(id))?;
 /// }
-/// let old = Partitions::new(nodes.clone(), 8);
+/// let old = Partitions::new(nodes.clone(), 8)?;
 /// nodes.add(Member::new(NodeId::new(4)))?;
-/// let new = Partitions::new(nodes, 8);
-/// let moves = Plan::new(&old, &new, 1).moves().count();
+/// let new = Partitions::new(nodes, 8)?;
+/// let moves = Plan::new(&old, &new, 1)?.moves().count();
 /// assert!(moves < 2 * 100, "{moves}");
-/// # Ok::<(), quorate_ring::MemberError>(())
+/// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Partitions<P> {
@@ -29,19 +32,51 @@ pub struct Partitions<P> {
     bits: u32,
 }
 
+/// Why there are no such [`Partitions`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum PartitionsError {
+    /// More than 2^32.
+    TooMany,
+}
+
+impl fmt::Display for PartitionsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany => f.write_str("there may be 2^32 partitions at most"),
+        }
+    }
+}
+
+impl core::error::Error for PartitionsError {}
+
 impl<P: for<'k> Placement<Position<'k> = Token>> Partitions<P> {
-    /// Applies a placement to 2^`bits` partitions; more than 32 bits count as 32.
-    #[must_use]
-    pub fn new(placement: P, bits: u32) -> Self {
-        Self { placement, bits: bits.min(32) }
+    /// Applies a placement to 2^`bits` partitions.
+    ///
+    /// ```
+    /// # use quorate_ring::{Inline, KeyHash, Modulo, Partitions, PartitionsError};
+    /// let parts = Partitions::new(Modulo::<Inline<2>>::new(KeyHash::default()), 33);
+    /// assert_eq!(parts, Err(PartitionsError::TooMany));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PartitionsError::TooMany`] for more than 32 bits.
+    pub fn new(placement: P, bits: u32) -> Result<Self, PartitionsError> {
+        if bits > 32 {
+            return Err(PartitionsError::TooMany);
+        }
+        Ok(Self { placement, bits })
     }
 
     /// The placement that is applied.
     ///
     /// ```
     /// # use quorate_ring::{Inline, KeyHash, Modulo, Partitions};
-    /// let parts = Partitions::new(Modulo::<Inline<2>>::new(KeyHash::default()), 4);
+    /// let parts = Partitions::new(Modulo::<Inline<2>>::new(KeyHash::default()), 4)?;
     /// assert!(parts.placement().members().is_empty());
+    /// # Ok::<(), quorate_ring::PartitionsError>(())
     /// ```
     #[must_use]
     pub const fn placement(&self) -> &P {
@@ -52,8 +87,9 @@ impl<P: for<'k> Placement<Position<'k> = Token>> Partitions<P> {
     ///
     /// ```
     /// # use quorate_ring::{Inline, KeyHash, Modulo, Partitions, Token};
-    /// let parts = Partitions::new(Modulo::<Inline<2>>::new(KeyHash::default()), 4);
+    /// let parts = Partitions::new(Modulo::<Inline<2>>::new(KeyHash::default()), 4)?;
     /// assert_eq!(parts.part(Token::MAX), 15);
+    /// # Ok::<(), quorate_ring::PartitionsError>(())
     /// ```
     #[must_use]
     pub const fn part(&self, token: Token) -> u64 {

@@ -2,7 +2,7 @@ use core::fmt;
 
 use quorate_core::{InlineList, List, NodeId};
 
-use crate::{MAX_PREFERENCE, PreferenceList, Token, TokenRange};
+use crate::{MAX_PREFERENCE, Placement, PreferenceList, Token, TokenRange};
 
 /// A placement whose positions are tokens and fall into ranges with the same nodes, so that the difference of two is a list of ranges:
 /// what a [`Plan`] asks of a placement.
@@ -20,7 +20,7 @@ use crate::{MAX_PREFERENCE, PreferenceList, Token, TokenRange};
 /// assert_eq!(ring.replicas_at(Token::new(11), 3).replicas(), [NodeId::new(1)]);
 /// # Ok::<(), quorate_ring::MemberError>(())
 /// ```
-pub trait Divided {
+pub trait Divided: Placement {
     /// The token at which a pass over all ranges begins: the first of a range.
     fn first_token(&self) -> Token;
 
@@ -58,7 +58,7 @@ pub trait Divided {
 /// new.add_at(Member::new(e), &[Token::new(135)])?;
 /// let range = TokenRange::new(Token::new(91), Token::new(135));
 /// let moves = [Move::Copy { range, from: Some(b), to: e }, Move::Drop { range, from: b }];
-/// assert!(Plan::new(&old, &new, 1).moves().eq(moves));
+/// assert!(Plan::new(&old, &new, 1).is_ok_and(|plan| plan.moves().eq(moves)));
 /// # Ok::<(), quorate_ring::MemberError>(())
 /// ```
 #[derive(Debug)]
@@ -79,9 +79,25 @@ impl<P> Copy for Plan<'_, P> {}
 impl<'a, P: Divided> Plan<'a, P> {
     /// Leads from the old placement to the new, for keys with this many replicas. Both must make tokens of keys in the same way: with
     /// another [`KeyHash`](crate::KeyHash) every key has another token, and a plan means nothing.
-    #[must_use]
-    pub const fn new(old: &'a P, new: &'a P, replicas: usize) -> Self {
-        Self { old, new, replicas }
+    ///
+    /// ```
+    /// use quorate_ring::{HashRing, Inline, KeyHash, Plan, PlanError};
+    /// let [old, new] = [1, 2].map(|key| HashRing::<Inline<1, 1>>::new(KeyHash::new([key, 0]), 1));
+    /// assert_eq!(Plan::new(&old, &new, 3).err(), Some(PlanError::DifferentPositions));
+    /// assert_eq!(Plan::new(&old, &old, 0).err(), Some(PlanError::NoReplicas));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`].
+    pub fn new(old: &'a P, new: &'a P, replicas: usize) -> Result<Self, PlanError> {
+        if replicas == 0 {
+            return Err(PlanError::NoReplicas);
+        }
+        if old.position(PROBE) != new.position(PROBE) {
+            return Err(PlanError::DifferentPositions);
+        }
+        Ok(Self { old, new, replicas })
     }
 
     /// The moves, in the order in which to execute them.
@@ -122,6 +138,31 @@ impl<'a, P: Divided> Plan<'a, P> {
     }
 }
 
+/// Why there is no [`Plan`] between two placements.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum PlanError {
+    /// Keys with no replicas are nowhere, so nothing could move.
+    NoReplicas,
+    /// The two placements have different hash keys, so each key has another token in the other.
+    DifferentPositions,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoReplicas => "a plan needs one replica or more",
+            Self::DifferentPositions => "the two placements have different hash keys",
+        })
+    }
+}
+
+impl core::error::Error for PlanError {}
+
+/// A key whose position tells one hash key from another.
+const PROBE: &[u8] = b"quorate";
+
 /// One step of a [`Plan`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -133,7 +174,8 @@ pub enum Move {
         /// The tokens of the keys.
         range: TokenRange,
         /// The node to copy from: one that will drop the range, if there is one, and otherwise its owner. `None` where the old
-        /// placement has no nodes for the range.
+        /// placement has no nodes for the range. While that node is down, other old replicas will do: those of
+        /// [`replicas_at`](Divided::replicas_at) in the old placement, which may differ from one part of the range to the next.
         from: Option<NodeId>,
         /// The node that gets the copy.
         to: NodeId,

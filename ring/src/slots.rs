@@ -1,10 +1,11 @@
+use core::cell::Cell;
 use core::fmt;
 
 use crc::{CRC_16_XMODEM, Crc};
 use quorate_core::{List, NodeId};
 
 use crate::fingerprint::Fingerprint;
-use crate::members::{count_zones_of, insert, insert_at, place_of};
+use crate::members::{cells, count_zones_of, insert, insert_at, place_of};
 use crate::storage::Kinds;
 use crate::{Divided, Member, MemberError, Placement, PreferenceList, Storage, Token, Zone};
 
@@ -148,9 +149,12 @@ impl<S: Storage> Slots<S> {
     ///
     /// # Errors
     ///
-    /// [`MemberError::Full`] if the members or their runs do not fit, [`Duplicate`](MemberError::Duplicate), or
-    /// [`ZeroWeight`](MemberError::ZeroWeight).
+    /// [`MemberError::NoMembers`] of an empty list, [`Full`](MemberError::Full) if the members or their runs do not fit,
+    /// [`Duplicate`](MemberError::Duplicate), or [`ZeroWeight`](MemberError::ZeroWeight).
     pub fn even(members: &[Member]) -> Result<Self, MemberError> {
+        if members.is_empty() {
+            return Err(MemberError::NoMembers);
+        }
         let mut slots = Self::new();
         for member in members {
             slots.add(*member)?;
@@ -215,23 +219,25 @@ impl<S: Storage> Slots<S> {
         Ok(())
     }
 
-    /// Assigns the slots from `first` to `last`, both included, to a member. Where `last` is below `first`, nothing changes.
+    /// Assigns the slots from `first` to `last`, both included, to a member.
     ///
     /// # Errors
     ///
-    /// [`MemberError::Unknown`], or [`MemberError::Full`] if there would be too many runs: one assignment makes up to two more.
-    /// Nothing was changed.
+    /// [`MemberError::Unknown`], [`EmptyRange`](MemberError::EmptyRange) if `last` is below `first`, or
+    /// [`Full`](MemberError::Full) if there would be too many runs: one assignment makes up to two more. Nothing was changed.
     pub fn assign(&mut self, first: Slot, last: Slot, node: NodeId) -> Result<(), MemberError> {
         place_of(&self.members, node).map_err(|_| MemberError::Unknown(node))?;
         if last < first {
-            return Ok(());
+            return Err(MemberError::EmptyRange);
         }
-        let before = self.runs.clone();
-        let done = self.split_at(first.0).and_then(|()| self.split_at(last.0.saturating_add(1)));
-        if let Err(full) = done {
-            self.runs = before;
-            return Err(full);
+        let end = last.0.saturating_add(1);
+        let more = [first.0, end].into_iter().filter(|slot| !self.has_boundary(*slot)).count();
+        let more = more.saturating_add(usize::from(self.runs.is_empty()));
+        if more > self.runs.limit().saturating_sub(self.runs.len()) {
+            return Err(MemberError::Full);
         }
+        self.split_at(first.0)?; // there is room
+        self.split_at(end)?;
         for run in self.runs.iter_mut() {
             if (first.0..=last.0).contains(&run.first) {
                 run.owner = Some(node);
@@ -263,18 +269,21 @@ impl<S: Storage> Slots<S> {
         &self.members
     }
 
+    /// Whether a run begins at this slot, or will as soon as there are any.
+    fn has_boundary(&self, slot: u16) -> bool {
+        let begins = || self.runs.binary_search_by_key(&slot, |run| run.first).is_ok();
+        slot == 0 || slot >= SLOTS || begins()
+    }
+
     /// A run begins at this slot.
     fn split_at(&mut self, slot: u16) -> Result<(), MemberError> {
-        if slot >= SLOTS {
-            return Ok(());
-        }
         if self.runs.is_empty() {
             self.runs.push(SlotRun { first: 0, owner: None })?;
         }
-        let place = self.runs.partition_point(|run| run.first < slot);
-        if self.runs.get(place).is_some_and(|run| run.first == slot) {
+        if self.has_boundary(slot) {
             return Ok(());
         }
+        let place = self.runs.partition_point(|run| run.first < slot);
         let owner = place.checked_sub(1).and_then(|before| self.runs.get(before)?.owner);
         insert_at(&mut self.runs, place, SlotRun { first: slot, owner })?;
         Ok(())
@@ -285,14 +294,19 @@ impl<S: Storage> Slots<S> {
         if self.runs.iter().all(|run| run.owner.is_none()) {
             self.runs.clear();
         }
-        let mut place = 0_usize;
-        while let Some([one, next, ..]) = self.runs.get(place..) {
-            if one.owner == next.owner {
-                self.runs.remove(place.saturating_add(1));
-            } else {
-                place = place.saturating_add(1);
+        let (mut kept, mut last) = (0_usize, None);
+        let runs = cells(&mut self.runs);
+        for run in runs.iter().map(Cell::get) {
+            if last == Some(run.owner) {
+                continue;
             }
+            last = Some(run.owner);
+            if let Some(cell) = runs.get(kept) {
+                cell.set(run);
+            }
+            kept = kept.saturating_add(1);
         }
+        self.runs.truncate(kept);
         self.zones = count_zones_of(self.owners(self.runs.iter()));
     }
 

@@ -9,8 +9,8 @@ use quorate_ring::pbs::{Fraction, PbsError, stale_by, stale_read};
 use quorate_ring::ranges::{self, RangeError, Ranges, SplitFinder};
 use quorate_ring::{
     Bounded, Divided, HashRing, Heap, Inline, Jump, KeyHash, Load, MAX_POINTS, MAX_PREFERENCE,
-    Member, MemberError, Modulo, Move, Partitions, Placement, Plan, PreferenceList, Rendezvous,
-    SLOTS, Slot, Slots, Token, Zone, jump,
+    Member, MemberError, Modulo, Move, Partitions, PartitionsError, Placement, Plan, PlanError,
+    PreferenceList, Rendezvous, SLOTS, Slot, Slots, Token, Zone, jump,
 };
 
 const HASH: KeyHash = KeyHash::new([3, 4]);
@@ -209,9 +209,8 @@ fn placement_without_nodes_has_no_owner() {
         check(&Jump::<Heap>::new(HASH), key);
         check(&Modulo::<Inline<0>>::new(HASH), key);
         check(&Slots::<Heap>::new(), key);
-        check(&Slots::<Heap>::even(&[]).unwrap(), key);
-        check(&Partitions::new(Jump::<Heap>::new(HASH), 0), key);
-        check(&Partitions::new(Modulo::<Heap>::new(HASH), 64), key);
+        check(&Partitions::new(Jump::<Heap>::new(HASH), 0).unwrap(), key);
+        check(&Partitions::new(Modulo::<Heap>::new(HASH), 32).unwrap(), key);
         // the last has gone
         let mut ring = with!(HashRing::<Heap>::new(HASH, 4), [1]);
         ring.remove(node(1)).unwrap();
@@ -234,7 +233,21 @@ fn no_replicas_are_an_empty_list() {
     let ring = with!(HashRing::<Heap>::new(HASH, 4), [1, 2, 3]);
     let list = ring.preference_list(Token::MIN, 0, 2);
     assert_eq!((list.replicas().len(), list.fallbacks().len(), list.owner()), (0, 2, None));
-    assert_eq!(Plan::new(&ring, &HashRing::new(HASH, 4), 0).moves().count(), 0);
+    assert_eq!(Plan::new(&ring, &HashRing::new(HASH, 4), 0).err(), Some(PlanError::NoReplicas));
+}
+
+#[test]
+fn placements_of_another_hash_key_have_no_plan() {
+    fn check<P: Divided>(one: &P, other: &P) {
+        assert_eq!(Plan::new(one, other, 1).err(), Some(PlanError::DifferentPositions));
+        assert!(Plan::new(one, one, 1).is_ok());
+    }
+    let [one, other] = [HASH, KeyHash::new([8, 9])].map(|hash| {
+        let parts = Partitions::new(with!(Rendezvous::<Heap>::new(hash), [1, 2]), 4).unwrap();
+        (with!(HashRing::<Heap>::new(hash, 4), [1, 2]), parts)
+    });
+    check(&one.0, &other.0);
+    check(&one.1, &other.1);
 }
 
 #[test]
@@ -277,7 +290,7 @@ fn points_with_one_token_are_walked_once() {
         }
         let mut new = ring.clone();
         new.remove(node(2)).unwrap();
-        let moves: Vec<_> = Plan::new(&ring, &new, 2).moves().collect();
+        let moves: Vec<_> = Plan::new(&ring, &new, 2).unwrap().moves().collect();
         assert!(matches!(
             moves[..],
             [Move::Copy { from: Some(from), to, range }, Move::Drop { from: dropped, .. }]
@@ -372,13 +385,12 @@ fn refused_assignments_of_slots_change_nothing() {
     refused(&mut slots, MemberError::Unknown(node(4)), |slots| slots.assign(high, low, node(4)));
     // one more run fits, and two do not, in whichever order they come
     refused(&mut slots, MemberError::Full, |slots| slots.assign(low, high, node(2)));
-    let before = slots.clone();
-    assert_eq!(slots.assign(high, low, node(2)), Ok(()));
-    assert_eq!(slots, before);
+    refused(&mut slots, MemberError::EmptyRange, |slots| slots.assign(high, low, node(2)));
     slots.assign(Slot::MIN, mid, node(2)).unwrap();
     refused(&mut slots, MemberError::Full, |slots| slots.assign(low, low, node(3)));
     assert_eq!(Slots::<Inline<2, 4>>::even(&members), Err(MemberError::Full));
     assert_eq!(Slots::<Inline<3, 2>>::even(&members), Err(MemberError::Full));
+    assert_eq!(Slots::<Heap>::even(&[]), Err(MemberError::NoMembers));
     let twice = [members[0], members[0]];
     assert_eq!(Slots::<Heap>::even(&twice), Err(MemberError::Duplicate(node(1))));
     let weightless = [members[0].with_weight(0)];
@@ -474,13 +486,17 @@ fn quorums_that_are_none_have_no_probability() {
 
 #[test]
 fn parts_are_at_most_2_to_the_32() {
-    for bits in [0, 1, 31, 32, 33, 64, u32::MAX] {
+    for bits in [33, 64, u32::MAX] {
+        let parts = Partitions::new(Modulo::<Heap>::new(HASH), bits);
+        assert_eq!(parts, Err(PartitionsError::TooMany));
+    }
+    for bits in [0, 1, 31, 32] {
         let nodes = with!(Rendezvous::<Heap>::new(HASH), [1, 2, 3]);
-        let parts = Partitions::new(nodes, bits);
-        let last = (1_u128 << bits.min(32)) - 1;
+        let parts = Partitions::new(nodes, bits).unwrap();
+        let last = (1_u128 << bits) - 1;
         assert_eq!((parts.part(Token::MIN), u128::from(parts.part(Token::MAX))), (0, last));
         let first = parts.end_of_range(Token::MIN);
-        assert_eq!(u128::from(first.get()), (1_u128 << (64 - bits.min(32))) - 1);
+        assert_eq!(u128::from(first.get()), (1_u128 << (64 - bits)) - 1);
         assert_eq!(parts.end_of_range(Token::MAX), Token::MAX);
     }
 }

@@ -4,7 +4,9 @@
 use quorate_core::NodeId;
 use quorate_ring::pbs::{Fraction, PbsError};
 use quorate_ring::ranges::{NoSplit, RangeError};
-use quorate_ring::{Load, MemberError, Move, Slot, Token, TokenRange, Zone};
+use quorate_ring::{
+    Load, MemberError, Move, PartitionsError, PlanError, Slot, Token, TokenRange, Zone,
+};
 
 const NODE: NodeId = NodeId::new(7);
 
@@ -29,7 +31,12 @@ fn each_error_says_something_else() {
         MemberError::Unknown(NODE).to_string(),
         MemberError::ZeroWeight.to_string(),
         MemberError::Points.to_string(),
+        MemberError::NoMembers.to_string(),
+        MemberError::EmptyRange.to_string(),
         MemberError::Full.to_string(),
+        PlanError::NoReplicas.to_string(),
+        PlanError::DifferentPositions.to_string(),
+        PartitionsError::TooMany.to_string(),
         RangeError::Empty.to_string(),
         RangeError::NotABoundary.to_string(),
         RangeError::DifferentNodes.to_string(),

@@ -79,14 +79,14 @@ fn each_parameter_counts() {
             for points in [4, 5] {
                 let ring = hash_ring(seed, points, &members);
                 all.push(ring.fingerprint());
-                all.push(Partitions::new(ring, 4).fingerprint());
+                all.push(Partitions::new(ring, 4).unwrap().fingerprint());
             }
             all.push(rendezvous(seed, &members).fingerprint());
             all.push(modulo(seed, &members).fingerprint());
             let nodes = jump(seed, &members);
             all.push(nodes.fingerprint());
-            all.push(Partitions::new(nodes.clone(), 3).fingerprint());
-            all.push(Partitions::new(nodes, 4).fingerprint());
+            all.push(Partitions::new(nodes.clone(), 3).unwrap().fingerprint());
+            all.push(Partitions::new(nodes, 4).unwrap().fingerprint());
         }
         all.push(slots(&members).fingerprint());
     }
@@ -239,7 +239,7 @@ fn fingerprints_are_stable() {
         ("ranges", ranges.fingerprint(), 0x12df_d580_758a_fae8),
         (
             "partitions",
-            Partitions::new(modulo(seed, &members), 8).fingerprint(),
+            Partitions::new(modulo(seed, &members), 8).unwrap().fingerprint(),
             0x65e2_930b_ca2b_3f9e,
         ),
         (

@@ -11,7 +11,7 @@ const JOINING: NodeId = NodeId::new(11);
 /// The copies to the member that joins, and those to others.
 fn copies<P: Divided>(old: &P, new: &P, replicas: usize) -> (usize, usize) {
     let mut count = (0, 0);
-    for step in Plan::new(old, new, replicas).moves() {
+    for step in Plan::new(old, new, replicas).unwrap().moves() {
         match step {
             Move::Copy { to: JOINING, .. } => count.0 += 1,
             Move::Copy { .. } => count.1 += 1,
@@ -45,7 +45,8 @@ fn only_the_member_that_joins_gets_copies() {
                 let (to_joining, to_others) = copies(&old, &new, replicas);
                 assert!(to_joining > 0 && to_others == 0, "ring, {replicas} in {zones}");
                 let (old, new) = before_and_after!(Rendezvous::<Heap>::new(hash), zones, zone);
-                let (old, new) = (Partitions::new(old, 8), Partitions::new(new, 8));
+                let (old, new) =
+                    (Partitions::new(old, 8).unwrap(), Partitions::new(new, 8).unwrap());
                 let (to_joining, to_others) = copies(&old, &new, replicas);
                 assert!(to_joining > 0 && to_others == 0, "rendezvous, {replicas} in {zones}");
             }
@@ -56,7 +57,7 @@ fn only_the_member_that_joins_gets_copies() {
 #[test]
 fn further_replicas_of_jump_hashing_may_move_between_old_members() {
     let (old, new) = before_and_after!(Jump::<Heap>::new(KeyHash::default()), 3, 0);
-    let (old, new) = (Partitions::new(old, 12), Partitions::new(new, 12));
+    let (old, new) = (Partitions::new(old, 12).unwrap(), Partitions::new(new, 12).unwrap());
     assert_eq!(copies(&old, &new, 1).1, 0);
     let (to_joining, to_others) = copies(&old, &new, 3);
     let share = 100 * to_others / (to_joining + to_others);

@@ -117,7 +117,7 @@ macro_rules! in_parts {
                 Changing::remove(&mut self.0, id);
             }
             fn list(&self, token: Token, replicas: usize) -> Vec<NodeId> {
-                let parts = Partitions::new(self.0.clone(), 10);
+                let parts = Partitions::new(self.0.clone(), 10).unwrap();
                 parts.replicas(token, replicas).replicas().to_vec()
             }
         }
@@ -183,7 +183,7 @@ fn owners_are_the_same_on_every_machine() {
         lists(&gone),
         lists(&last),
         lists(&Modulo::<Heap>::with(&nodes)),
-        lists(&Partitions::new(Rendezvous::<Heap>::with(&nodes), 6)),
+        lists(&Partitions::new(Rendezvous::<Heap>::with(&nodes), 6).unwrap()),
         lists(&Slots::<Heap>::even(&nodes).unwrap()),
         digest((0..60).map(|key| u64::from(jump(key << 50, 77).unwrap()))),
     ];
@@ -300,7 +300,7 @@ fn ids_in_a_row_are_spread_evenly() {
         for (shares, percent) in [
             (shares(&ring, &tokens), 45),
             (shares(&Rendezvous::<Heap>::with(&members), &tokens), 15),
-            (shares(&Partitions::new(ring, 14), &tokens), 60),
+            (shares(&Partitions::new(ring, 14).unwrap(), &tokens), 60),
         ] {
             assert_eq!(shares.len(), 40);
             let uneven = |share: &usize| share.abs_diff(1_000) * 100 > 1_000 * percent;
@@ -649,7 +649,7 @@ fn ring_with_one_point_is_one_range() {
         let mut other = one.clone();
         other.remove(node(1)).unwrap();
         other.add_at(Member::new(node(2)), &[Token::new(at / 2)]).unwrap();
-        let moves: Vec<_> = Plan::new(&one, &other, 1).moves().collect();
+        let moves: Vec<_> = Plan::new(&one, &other, 1).unwrap().moves().collect();
         let [Move::Copy { range, from, to }, Move::Drop { range: dropped, from: left }] = moves[..]
         else {
             panic!("{moves:?}");

@@ -294,7 +294,7 @@ fn parts_go_where_their_own_token_goes() {
     {
         let mut rng = Rng::new(37);
         for bits in [0, 1, 5, 10, 32] {
-            let parts = Partitions::new(placement.clone(), bits);
+            let parts = Partitions::new(placement.clone(), bits).unwrap();
             assert_eq!(parts.zones(), placement.zones());
             assert_eq!(parts.position(b"key"), placement.position(b"key"));
             for _ in 0..100 {

@@ -24,7 +24,7 @@ fn new_member_gains_from_those_that_lose() {
     let old = ring(&[(A, 0, &[10, 40]), (B, 0, &[25, 70]), (C, 0, &[55, 85])]);
     let mut new = old.clone();
     new.add_at(Member::new(D), &[Token::new(50)]).unwrap();
-    let moves: Vec<_> = Plan::new(&old, &new, 2).moves().collect();
+    let moves: Vec<_> = Plan::new(&old, &new, 2).unwrap().moves().collect();
     assert_eq!(
         moves,
         [
@@ -42,7 +42,7 @@ fn range_over_the_end_is_one_move() {
     let mut new = old.clone();
     new.add_at(Member::new(D), &[Token::new(12)]).unwrap();
     new.remove(A).unwrap();
-    let moves: Vec<_> = Plan::new(&old, &new, 1).moves().collect();
+    let moves: Vec<_> = Plan::new(&old, &new, 1).unwrap().moves().collect();
     let moved = range(26, 10); // A had it, and D has it
     assert_eq!(
         moves,
@@ -64,7 +64,7 @@ fn check<P: Divided>(old: &P, new: &P, replicas: usize, tokens: &[Token]) -> usi
     };
     let mut held: Vec<Vec<NodeId>> = tokens.iter().map(|token| list(old, *token)).collect();
     let mut count = 0;
-    for one in Plan::new(old, new, replicas).moves() {
+    for one in Plan::new(old, new, replicas).unwrap().moves() {
         count += 1;
         for (token, holders) in tokens.iter().zip(&mut held) {
             match one {
@@ -120,7 +120,7 @@ fn plan_of_slots_moves_runs() {
     let old = Slots::<Inline<3, 8>>::even(&members).unwrap();
     let mut new = old.clone();
     new.assign(Slot::new(100).unwrap(), Slot::new(199).unwrap(), C).unwrap();
-    let moves: Vec<_> = Plan::new(&old, &new, 1).moves().collect();
+    let moves: Vec<_> = Plan::new(&old, &new, 1).unwrap().moves().collect();
     let moved = range(100, 199);
     assert_eq!(
         moves,
@@ -142,9 +142,9 @@ fn plan_never_drops_the_last_copies() {
             Move::Drop { range, .. } => range.contains(Token::new(8_000)),
             _ => false,
         };
-        assert!(!Plan::new(&old, &new, replicas).moves().any(|one| orphaned(&one)));
+        assert!(!Plan::new(&old, &new, replicas).unwrap().moves().any(|one| orphaned(&one)));
         [A, C].into_iter().for_each(|node| new.remove(node).unwrap());
-        assert_eq!(Plan::new(&old, &new, replicas).moves().next(), None);
+        assert_eq!(Plan::new(&old, &new, replicas).unwrap().moves().next(), None);
     }
 }
 
@@ -152,12 +152,12 @@ fn plan_never_drops_the_last_copies() {
 fn plan_of_partitions_moves_what_rendezvous_moves() {
     let mut nodes = Rendezvous::<Inline<8>>::new(KeyHash::default());
     (1..=5).for_each(|id| nodes.add(Member::new(NodeId::new(id))).unwrap());
-    let old = Partitions::new(nodes.clone(), 7);
+    let old = Partitions::new(nodes.clone(), 7).unwrap();
     nodes.remove(C).unwrap();
-    let new = Partitions::new(nodes, 7);
+    let new = Partitions::new(nodes, 7).unwrap();
     let tokens: Vec<_> = (0..128).map(|part| Token::new(part << 57 | 5)).collect();
     check(&old, &new, 3, &tokens);
-    let moves = Plan::new(&old, &new, 1).moves();
+    let moves = Plan::new(&old, &new, 1).unwrap().moves();
     let moved = moves.filter(|one| matches!(one, Move::Copy { from: Some(C), .. })).count();
     assert!((10..=40).contains(&moved), "about a fifth of 128 parts: {moved}");
 }

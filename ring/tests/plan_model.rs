@@ -60,7 +60,7 @@ fn check<P: Divided>(
     boundaries: &BTreeSet<u64>,
     wraps: bool,
 ) -> usize {
-    let moves: Vec<Move> = Plan::new(old, new, replicas).moves().collect();
+    let moves: Vec<Move> = Plan::new(old, new, replicas).unwrap().moves().collect();
     let ends: Vec<u64> = boundaries.iter().copied().collect();
     let starts = ends[ends.len() - 1..].iter().chain(&ends).map(|end| Token::new(*end).next());
     let first = if wraps { ends.len() - 1 } else { usize::MAX };
@@ -120,7 +120,7 @@ fn safe_at_every_step<P: Divided>(
     let mut held: BTreeMap<Token, BTreeSet<NodeId>> =
         pieces.iter().map(|(range, _)| (range.first, list(old, range.first))).collect();
     for (step, one) in moves.iter().enumerate() {
-        assert_eq!(Plan::new(old, new, replicas).moves().nth(step).as_ref(), Some(one));
+        assert_eq!(Plan::new(old, new, replicas).unwrap().moves().nth(step).as_ref(), Some(one));
         for (at, holders) in &mut held {
             match *one {
                 Move::Copy { range, from, to } if range.contains(*at) => {
@@ -204,7 +204,7 @@ fn plan_between_rings_is_the_shortest_and_safe() {
             check(&old, &new, replicas, &boundaries, true);
             assert_eq!(check(&old, &old, replicas, &boundaries, true), 0, "nothing changes");
         }
-        let moves = Plan::new(&old, &new, 2).moves();
+        let moves = Plan::new(&old, &new, 2).unwrap().moves();
         wrapped += moves
             .filter(|one| matches!(one, Move::Copy { range, .. } if range.first > range.last))
             .count();
@@ -222,9 +222,13 @@ fn plan_from_a_ring_without_members_gives_everything_and_one_to_it_drops_nothing
         for replicas in 1..=4 {
             check(&empty, &full, replicas, &boundaries, true);
             check(&full, &empty, replicas, &boundaries, true);
-            let given = Plan::new(&empty, &full, replicas).moves();
+            let given = Plan::new(&empty, &full, replicas).unwrap().moves();
             assert!(given.clone().all(|one| matches!(one, Move::Copy { from: None, .. })));
-            assert_eq!(Plan::new(&full, &empty, replicas).moves().next(), None, "the last copies");
+            assert_eq!(
+                Plan::new(&full, &empty, replicas).unwrap().moves().next(),
+                None,
+                "the last copies"
+            );
             let tokens = |moves: quorate_ring::Moves<'_, Ring>| -> u128 {
                 moves
                     .map(|one| match one {
@@ -236,7 +240,7 @@ fn plan_from_a_ring_without_members_gives_everything_and_one_to_it_drops_nothing
             let held = full.members().len().min(replicas) as u128;
             assert_eq!(tokens(given), held << 64);
         }
-        assert_eq!(Plan::new(&empty, &empty, 3).moves().count(), 0);
+        assert_eq!(Plan::new(&empty, &empty, 3).unwrap().moves().count(), 0);
     }
 }
 
@@ -246,12 +250,18 @@ fn plan_that_is_interrupted_goes_on() {
     for _ in 0..50 {
         let mut boundaries = BTreeSet::new();
         let [old, new] = [(); 2].map(|()| random_ring(&mut rng, &mut boundaries, 5));
-        let all: Vec<Move> = Plan::new(&old, &new, 3).moves().collect();
-        let mut moves = Plan::new(&old, &new, 3).moves();
+        let all: Vec<Move> = Plan::new(&old, &new, 3).unwrap().moves().collect();
+        let mut moves = Plan::new(&old, &new, 3).unwrap().moves();
         for done in 0..=all.len() {
             assert!(moves.clone().eq(all[done..].iter().copied()));
             let [old, new] = [old.clone(), new.clone()];
-            assert!(Plan::new(&old, &new, 3).moves().skip(done).eq(all[done..].iter().copied()));
+            assert!(
+                Plan::new(&old, &new, 3)
+                    .unwrap()
+                    .moves()
+                    .skip(done)
+                    .eq(all[done..].iter().copied())
+            );
             moves.next();
         }
         assert_eq!([moves.next(), moves.next()], [None; 2], "it stays at its end");
@@ -320,8 +330,10 @@ fn plan_of_parts_is_the_shortest_and_safe() {
         let bits = old.max(new);
         let boundaries =
             (1..=1_u128 << bits).map(|part| ((part << (64 - bits)) - 1) as u64).collect();
-        let [old, new] =
-            [Partitions::new(before.clone(), old), Partitions::new(nodes.clone(), new)];
+        let [old, new] = [
+            Partitions::new(before.clone(), old).unwrap(),
+            Partitions::new(nodes.clone(), new).unwrap(),
+        ];
         for replicas in [1, 3] {
             check(&old, &new, replicas, &boundaries, true);
         }

@@ -78,7 +78,7 @@ impl State {
     #[inline(never)]
     fn plan(&mut self, port: &mut Port) -> Option<()> {
         let send = |port: &mut Port, number: u64| port.write(&number.to_le_bytes());
-        for step in Plan::new(&self.ring, &self.next, 3).moves() {
+        for step in Plan::new(&self.ring, &self.next, 3).ok()?.moves() {
             let (range, from, to) = match step {
                 Move::Copy { range, from, to } => (range, from, Some(to)),
                 Move::Drop { range, from } => (range, Some(from), None),
