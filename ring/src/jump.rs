@@ -6,8 +6,10 @@ use crate::rendezvous::mix;
 use crate::storage::Kinds;
 use crate::{KeyHash, Member, MemberError, Placement, Storage, Token, Zone};
 
-/// How many other buckets a walk tries by hashing before it takes them one after the other.
+/// How many other buckets a walk tries by hashing before it takes each of them once.
 const TRIES: u64 = 64;
+/// The most buckets.
+const MAX_BUCKETS: usize = 1 << 24;
 
 /// Jump consistent hashing (Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014), with members that go in
 /// any order by Memento's replacements (Coluzzi, Brocco, Contu and Leidi, "MementoHash", 2023, section IV).
@@ -17,12 +19,14 @@ const TRIES: u64 = 64;
 /// marked with the number of buckets that are left, and its keys are hashed again over those. The next member that is added takes
 /// the bucket that was removed last.
 ///
-/// A lookup takes about ln n steps for n buckets, and more where many buckets are marked. Shares are as even as random keys are. Unlike a
+/// A lookup takes about ln n steps for n buckets, and more where many are marked: after the first member, and then the last ones one after
+/// the other have gone, up to a step for each marked bucket. Shares are as even as random keys are. Unlike a
 /// ring, it depends on the order of changes: all nodes must add and remove the same members in the same order, for
 /// example as commands of a replicated log.
 ///
 /// When a member is added, the owner of a key changes to that member or not at all. Further replicas come from further hashes of the
-/// key, so some of them may also move between other members. Of the storage only the second parameter counts, the number of buckets.
+/// key, so some of them may also move between other members. A zone that has few of the buckets is found by going through all of them, in an
+/// order of the key's own: so each of its buckets has as many replicas as another. Of the storage only the second parameter counts, the number of buckets.
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -50,18 +54,36 @@ pub struct Jump<S: Storage> {
     zones: usize,
 }
 
-/// A bucket, and its member.
+/// A bucket: whose it is, or that its member has gone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[allow(unnameable_types)] // of the sealed storage
-pub struct Bucket {
-    node: NodeId,
-    zone: Zone,
-    marked: Option<Marked>,
+pub enum Bucket {
+    Of(NodeId, Zone),
+    Removed(Marked),
 }
 
-/// The member of this bucket has gone.
+impl Bucket {
+    fn member(self) -> Option<(NodeId, Zone)> {
+        match self {
+            Self::Of(node, zone) => Some((node, zone)),
+            Self::Removed(_) => None,
+        }
+    }
+
+    fn marked(self) -> Option<Marked> {
+        match self {
+            Self::Of(..) => None,
+            Self::Removed(marked) => Some(marked),
+        }
+    }
+}
+
+/// The mark of a bucket whose member has gone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Marked {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[allow(unnameable_types)] // of the sealed storage
+pub struct Marked {
     /// How many buckets were left: also the number of the one that took this one's place.
     left: u32,
     /// The bucket that was marked before.
@@ -72,7 +94,7 @@ impl<S: Storage> Jump<S> {
     /// No members. With `Heap` storage there is room for 2^24 buckets.
     #[must_use]
     pub fn new(hash: KeyHash) -> Self {
-        Self::with_limit(hash, 1 << 24)
+        Self::with_limit(hash, MAX_BUCKETS)
     }
 
     /// The same for at most so many buckets, where the storage has no limit of its own.
@@ -84,7 +106,7 @@ impl<S: Storage> Jump<S> {
     /// ```
     #[must_use]
     pub fn with_limit(hash: KeyHash, buckets: usize) -> Self {
-        let buckets = <S as Kinds>::Buckets::with_limit(buckets.min(1 << 24));
+        let buckets = <S as Kinds>::Buckets::with_limit(buckets.min(MAX_BUCKETS));
         Self { hash, buckets, last: None, working: 0, zones: 0 }
     }
 
@@ -105,10 +127,10 @@ impl<S: Storage> Jump<S> {
             return Err(MemberError::Full);
         }
         for _ in 0..member.weight {
-            let bucket = Bucket { node: member.id, zone: member.zone, marked: None };
+            let bucket = Bucket::Of(member.id, member.zone);
             match self.last.and_then(|last| self.buckets.get_mut(last as usize)) {
                 Some(free) => {
-                    self.last = free.marked.and_then(|marked| marked.previous);
+                    self.last = free.marked().and_then(|marked| marked.previous);
                     *free = bucket;
                 }
                 None => self.buckets.push(bucket)?, // there is room
@@ -142,7 +164,7 @@ impl<S: Storage> Jump<S> {
         for place in (0..self.buckets.len()).rev() {
             let is_last = place.saturating_add(1) == self.buckets.len();
             let Some(bucket) = self.buckets.get_mut(place) else { continue };
-            if bucket.node != node || bucket.marked.is_some() {
+            if bucket.member().is_none_or(|(other, _)| other != node) {
                 continue;
             }
             self.working = self.working.saturating_sub(1);
@@ -150,7 +172,7 @@ impl<S: Storage> Jump<S> {
                 self.buckets.truncate(place);
                 continue;
             }
-            bucket.marked = Some(Marked { left: self.working, previous: self.last });
+            *bucket = Bucket::Removed(Marked { left: self.working, previous: self.last });
             self.last = u32::try_from(place).ok();
         }
         if self.working == 0 {
@@ -178,13 +200,12 @@ impl<S: Storage> Jump<S> {
     /// # Ok::<(), quorate_ring::MemberError>(())
     /// ```
     pub fn members(&self) -> impl Iterator<Item = (NodeId, Zone)> + Clone {
-        let working = self.buckets.iter().filter(|bucket| bucket.marked.is_none());
-        working.map(|bucket| (bucket.node, bucket.zone))
+        self.buckets.iter().filter_map(|bucket| bucket.member())
     }
 
     /// The bucket of a token: MementoHash's lookup.
     fn bucket(&self, token: u64) -> Option<u32> {
-        let marked = |bucket: u32| self.buckets.get(bucket as usize)?.marked;
+        let marked = |bucket: u32| self.buckets.get(bucket as usize)?.marked();
         let mut bucket = jump(token, u32::try_from(self.buckets.len()).ok()?)?;
         // each turn has fewer buckets left than the one before
         while let Some(Marked { left, .. }) = marked(bucket) {
@@ -198,6 +219,27 @@ impl<S: Storage> Jump<S> {
         }
         Some(bucket)
     }
+
+    /// Each bucket once, in an order that depends on the token, so that the keys that look for a zone of few buckets find each of them
+    /// as often as another. The numbers are those below a power of two, so one more bucket leaves the others in their order, unless
+    /// there are twice as many numbers from it on.
+    fn scattered(&self, token: u64) -> impl Iterator<Item = (NodeId, Zone)> {
+        let places = self.buckets.len().next_power_of_two() as u64; // of 2^24 at most
+        let last = places.saturating_sub(1);
+        let half = places.trailing_zeros().div_ceil(2);
+        let first = mix(!token);
+        let step = mix(first) | 1;
+        (0..places).filter_map(move |number| {
+            // odd factors, and a number with its upper half: each of them gives no number twice
+            let even = first.wrapping_add(number.wrapping_mul(step)) & last;
+            let at = even ^ even.checked_shr(half).unwrap_or(0);
+            self.member_at(at.wrapping_mul(step) & last)
+        })
+    }
+
+    fn member_at(&self, bucket: u64) -> Option<(NodeId, Zone)> {
+        self.buckets.get(usize::try_from(bucket).ok()?)?.member()
+    }
 }
 
 impl<S: Storage> Placement for Jump<S> {
@@ -207,17 +249,14 @@ impl<S: Storage> Placement for Jump<S> {
         self.hash.token(key)
     }
 
-    /// The bucket of the token, those of hashes of it, and at last all buckets in their order.
+    /// The bucket of the token, those of hashes of it, and at last each bucket once.
     fn walk(&self, at: Self::Position<'_>) -> impl Iterator<Item = (NodeId, Zone)> {
         let hashes = (0..TRIES).map(move |number| match number {
             0 => at.get(),
             _ => mix(at.get().wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))),
         });
-        let hashed = hashes.filter_map(|token| {
-            let bucket = self.buckets.get(self.bucket(token)? as usize)?;
-            Some((bucket.node, bucket.zone))
-        });
-        hashed.chain(self.members())
+        let hashed = hashes.filter_map(|token| self.member_at(u64::from(self.bucket(token)?)));
+        hashed.chain(self.scattered(at.get()))
     }
 
     fn zones(&self) -> usize {
@@ -230,10 +269,13 @@ impl<S: Storage> Placement for Jump<S> {
         let mut fingerprint = Fingerprint::of("jump");
         fingerprint.hash(self.hash);
         fingerprint.length(self.buckets.len());
-        for Bucket { node, zone, marked } in self.buckets.iter() {
-            // of a marked bucket counts how many were left, and not whose it was
-            fingerprint.node(Some(*node).filter(|_| marked.is_none()));
-            fingerprint.number(marked.map_or(u64::from(zone.get()), |marked| marked.left.into()));
+        for bucket in self.buckets.iter() {
+            let (node, number) = match *bucket {
+                Bucket::Of(node, zone) => (Some(node), zone.get().into()),
+                Bucket::Removed(Marked { left, .. }) => (None, left),
+            };
+            fingerprint.node(node);
+            fingerprint.number(number);
         }
         fingerprint.finish()
     }

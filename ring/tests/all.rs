@@ -8,6 +8,7 @@ mod fingerprint;
 #[cfg(feature = "crdt")]
 mod gossip;
 mod joining;
+mod jump;
 mod member_limit;
 mod models;
 mod pitfalls;

@@ -38,7 +38,7 @@ fn sizes_are_those_of_the_formulas() {
         "| 56 + 16 M + 10 P |": HashRing<Inline<8, 256>> => 56 + 16 * 8 + 10 * 256,
             HashRing<Inline<5, 33>> => 56 + 16 * 5 + 10 * 33;
         "| 48 + 24 M |": Rendezvous<Inline<8>> => 48 + 24 * 8, Rendezvous<Inline<3>> => 48 + 24 * 3;
-        "| 48 + 24 B |": Jump<Inline<0, 8>> => 48 + 24 * 8, Jump<Inline<9, 3>> => 48 + 24 * 3;
+        "| 48 + 16 B |": Jump<Inline<0, 8>> => 48 + 16 * 8, Jump<Inline<9, 3>> => 48 + 16 * 3;
         "| 32 + 16 M |": Modulo<Inline<8>> => 32 + 16 * 8, Modulo<Inline<3>> => 32 + 16 * 3;
         "| 24 + 16 M + 24 R |": Slots<Inline<8, 9>> => 24 + 16 * 8 + 24 * 9;
         "| 80 + 32 M + 10 P |": Bounded<Inline<8, 256>> => 80 + 32 * 8 + 10 * 256;
