@@ -1,3 +1,4 @@
+use core::fmt;
 use core::hash::Hasher as _;
 
 use quorate_core::NodeId;
@@ -10,7 +11,7 @@ use crate::Token;
 /// It reads bytes and nothing else, so a key has the same token on machines of 32 and 64 bits and of either byte order, which
 /// `core::hash::Hash` does not promise of a `usize` or a `str`. All nodes of a cluster need the same key, which is part of a
 /// placement's identity: with another one, nearly all keys live elsewhere. A client that knows the hash key can choose keys that all
-/// go to one node; keep it secret where clients are not trusted.
+/// go to one node; keep it secret where clients are not trusted. `Debug` and `defmt::Format` do not show it.
 ///
 /// ```
 /// use quorate_ring::{KeyHash, Token};
@@ -18,8 +19,7 @@ use crate::Token;
 /// assert_eq!(hash.token(b"key"), KeyHash::new([0, 0]).token(b"key"));
 /// assert_ne!(hash.token(b"key"), KeyHash::new([0, 1]).token(b"key"));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KeyHash {
     key: [u64; 2],
@@ -65,5 +65,18 @@ impl KeyHash {
         id.copy_from_slice(&node.get().to_le_bytes());
         number.copy_from_slice(&point.to_le_bytes());
         self.token(&name).get()
+    }
+}
+
+impl fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyHash(..)")
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for KeyHash {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "KeyHash(..)");
     }
 }

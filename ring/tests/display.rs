@@ -5,7 +5,8 @@ use quorate_core::NodeId;
 use quorate_ring::pbs::{Fraction, PbsError};
 use quorate_ring::ranges::{NoSplit, RangeError};
 use quorate_ring::{
-    Load, MemberError, Move, PartitionsError, PlanError, Slot, Token, TokenRange, Zone,
+    HashRing, Heap, KeyHash, Load, MemberError, Move, PartitionsError, PlanError, Slot, Token,
+    TokenRange, Zone,
 };
 
 const NODE: NodeId = NodeId::new(7);
@@ -56,4 +57,12 @@ fn each_error_says_something_else() {
     for text in texts.iter().filter(|text| text.contains("node ")) {
         assert!(text.contains(&NODE.to_string()), "{text}");
     }
+}
+
+#[test]
+fn hash_key_is_not_shown() {
+    let hash = KeyHash::new([1_234_567, 7_654_321]);
+    assert_eq!(format!("{hash:?}"), "KeyHash(..)");
+    let ring = format!("{:?}", HashRing::<Heap>::new(hash, 1));
+    assert!(ring.contains("KeyHash(..)") && !ring.contains("1234567"), "{ring}");
 }
