@@ -232,8 +232,11 @@ impl<S: Storage> HashRing<S> {
 
     /// Takes the first members.
     fn fill(&mut self, members: &[Member]) -> Result<(), MemberError> {
+        let mut points = 0_usize;
         for member in members {
+            points = points.saturating_add(self.points_of(*member)?.into());
             insert(&mut self.members, *member)?;
+            self.check_room(points)?; // none is taken yet
         }
         for (place, member) in self.members.iter().enumerate() {
             for point in 0..self.points_of(*member)? {

@@ -1,5 +1,6 @@
 //! All tests of the crate, in one program.
 
+mod add_all;
 mod bad_input;
 mod balance;
 mod common;
