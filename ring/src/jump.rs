@@ -22,7 +22,8 @@ const MAX_BUCKETS: usize = 1 << 24;
 /// A lookup takes about ln n steps for n buckets, and more where many are marked: after the first member, and then the last ones one after
 /// the other have gone, up to a step for each marked bucket. Shares are as even as random keys are. Unlike a
 /// ring, it depends on the order of changes: all nodes must add and remove the same members in the same order, for
-/// example as commands of a replicated log.
+/// example as commands of a replicated log. A list of members, such as a [`Topology`](crate::topology::Topology), does not tell that order: a value
+/// that is built anew from it places nearly all keys elsewhere. A node that joins or restarts gets the value itself, through the feature `serde`.
 ///
 /// When a member is added, the owner of a key changes to that member or not at all. Further replicas come from further hashes of the
 /// key, so some of them may also move between other members. A zone that has few of the buckets is found by going through all of them, in an
@@ -278,6 +279,76 @@ impl<S: Storage> Placement for Jump<S> {
             fingerprint.number(number);
         }
         fingerprint.finish()
+    }
+}
+
+#[cfg(feature = "serde")]
+mod serde_form {
+    use serde::de::{Deserialize, Deserializer, Error as _};
+    use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+
+    use super::{Bucket, Jump, MAX_BUCKETS};
+    use crate::members::count_zones_of;
+    use crate::serde_list::deserialize;
+    use crate::storage::Kinds;
+    use crate::{KeyHash, Storage};
+
+    impl<S: Storage> Serialize for Jump<S> {
+        fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+            let mut fields = serializer.serialize_struct("Jump", 3)?;
+            fields.serialize_field("hash", &self.hash)?;
+            fields.serialize_field("buckets", &*self.buckets)?;
+            fields.serialize_field("last", &self.last)?;
+            fields.end()
+        }
+    }
+
+    /// What is read has the limit of [`Jump::new`]. Looks at each pair of buckets.
+    impl<'de, S: Storage> Deserialize<'de> for Jump<S> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            #[derive(serde::Deserialize)]
+            #[serde(rename = "Jump", bound = "S: Storage")]
+            struct Fields<S: Storage> {
+                hash: KeyHash,
+                #[serde(deserialize_with = "deserialize::<MAX_BUCKETS, Bucket, _, _>")]
+                buckets: <S as Kinds>::Buckets,
+                last: Option<u32>,
+            }
+            let Fields { hash, buckets, last } = Fields::<S>::deserialize(deserializer)?;
+            let mut jump = Self { hash, buckets, last, working: 0, zones: 0 };
+            jump.working = u32::try_from(jump.members().count()).unwrap_or(u32::MAX);
+            jump.zones = count_zones_of(jump.members());
+            if jump.has_sound_marks() && jump.has_sound_members() {
+                return Ok(jump);
+            }
+            Err(D::Error::custom("no additions and removals lead to these buckets"))
+        }
+    }
+
+    impl<S: Storage> Jump<S> {
+        /// Whether the marks are one chain from the last on, each made when one bucket more was left.
+        fn has_sound_marks(&self) -> bool {
+            let (mut left, mut next) = (self.working as usize, self.last);
+            while let Some(place) = next {
+                let bucket = self.buckets.get(place as usize);
+                let Some(marked) = bucket.and_then(|bucket| bucket.marked()) else { return false };
+                // the first would not have been marked, but taken from the end
+                let at_end = (place as usize).saturating_add(1) == self.buckets.len();
+                if marked.left as usize != left || marked.previous.is_none() && at_end {
+                    return false;
+                }
+                (left, next) = (left.saturating_add(1), marked.previous);
+            }
+            left == self.buckets.len() && (self.working > 0 || left == 0)
+        }
+
+        /// Whether each member is in one zone, and has no more buckets than a weight can say.
+        fn has_sound_members(&self) -> bool {
+            self.members().all(|(node, zone)| {
+                let mut of_it = self.members().filter(|(other, _)| *other == node);
+                of_it.clone().count() <= usize::from(u16::MAX) && of_it.all(|(_, its)| its == zone)
+            })
+        }
     }
 }
 

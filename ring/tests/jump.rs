@@ -95,3 +95,98 @@ fn equal_answers_are_equal_values() {
     assert_eq!(of(2), of(4));
     assert_eq!(of(2).fingerprint(), of(4).fingerprint());
 }
+
+#[cfg(feature = "serde")]
+mod serde_form {
+    use super::node;
+    use proptest::prelude::*;
+    use quorate_core::Rng;
+    use quorate_ring::{Inline, Jump, KeyHash, Member, Placement, Zone};
+
+    type Nodes = Jump<Inline<0, 12>>;
+
+    fn read(bytes: &[u8]) -> Option<Nodes> {
+        let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
+        rest.is_empty().then_some(value)
+    }
+
+    fn change(nodes: &mut Nodes, rng: &mut Rng) {
+        let id = 1 + rng.below(6);
+        let member = Member::new(node(id)).with_weight(1 + rng.below(3) as u16);
+        let _ = match rng.below(2) {
+            0 => nodes.add(member.in_zone(Zone::new((id % 3) as u16))),
+            _ => nodes.remove(node(id)),
+        };
+    }
+
+    #[test]
+    fn node_that_joins_gets_the_state() {
+        for seed in 0..200 {
+            let mut rng = Rng::new(seed);
+            let mut nodes = Nodes::new(KeyHash::new([seed, 1]));
+            for _ in 0..30 {
+                change(&mut nodes, &mut rng);
+                let bytes = postcard::to_allocvec(&nodes).unwrap();
+                let mut copy = read(&bytes).unwrap();
+                assert_eq!(copy, nodes);
+                // and it goes on in the same way
+                let mut same = rng.clone();
+                change(&mut copy, &mut same);
+                change(&mut nodes, &mut rng);
+                assert_eq!((copy.zones(), &copy), (nodes.zones(), &nodes));
+            }
+        }
+    }
+
+    #[test]
+    fn state_that_no_changes_lead_to_is_refused() {
+        // the hash, three buckets: of node 1 in zone 0, marked when 2 were left, of node 3; the last that was marked
+        let sound = [0, 0, 3, 0, 1, 0, 1, 2, 0, 0, 3, 0, 1, 1];
+        assert!(read(&sound).is_some());
+        let wrong: [&[u8]; 8] = [
+            &[0, 0, 3, 0, 1, 0, 1, 1, 0, 0, 3, 0, 1, 1], // fewer were left
+            &[0, 0, 3, 0, 1, 0, 1, 2, 0, 0, 3, 0, 1, 0], // the last that was marked is not
+            &[0, 0, 3, 0, 1, 0, 1, 2, 0, 0, 3, 0, 1, 7], // nor is one that is not there
+            &[0, 0, 3, 0, 1, 0, 1, 2, 0, 0, 3, 0, 0],    // a mark that is not in the chain
+            &[0, 0, 3, 0, 1, 0, 1, 2, 1, 1, 0, 3, 0, 1, 1], // a chain without an end
+            &[0, 0, 3, 0, 1, 0, 0, 3, 0, 1, 2, 0, 1, 2], // the bucket at the end is not marked first
+            &[0, 0, 3, 0, 1, 0, 1, 2, 0, 0, 1, 1, 1, 1], // a node in two zones
+            &[0, 0, 1, 1, 0, 0, 1, 0],                   // nobody is left
+        ];
+        for bytes in wrong {
+            assert_eq!(read(bytes), None, "{bytes:?}");
+        }
+        // more buckets than a weight can say
+        let many = |buckets: u32| {
+            let bucket = [0, 1, 0].into_iter();
+            let mut bytes = postcard::to_allocvec(&(0_u8, 0_u8, buckets)).unwrap();
+            bytes.extend((0..buckets).flat_map(|_| bucket.clone()));
+            bytes.push(0);
+            postcard::from_bytes::<Jump<quorate_ring::Heap>>(&bytes).is_ok()
+        };
+        assert!(many(3) && !many(65_536));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_state_is_refused_or_answers(
+            input in prop::collection::vec(prop_oneof![8 => 0u8..4, 1 => any::<u8>()], 0..30),
+        ) {
+            if let Some(nodes) = read(&input) {
+                let at = nodes.position(b"key");
+                prop_assert_eq!(nodes.owner(at).is_some(), nodes.buckets() > 0);
+                let mut left = nodes.clone();
+                for (id, _) in nodes.members() {
+                    let _ = left.remove(id);
+                    prop_assert_eq!(left.owner(at).is_some(), left.buckets() > 0);
+                }
+                prop_assert_eq!(left, Nodes::new(nodes_hash(&input)));
+            }
+        }
+    }
+
+    /// The hash at the beginning of a state.
+    fn nodes_hash(input: &[u8]) -> KeyHash {
+        postcard::take_from_bytes(input).unwrap().0
+    }
+}
