@@ -18,7 +18,8 @@ use core::fmt;
 ///
 /// # Errors
 ///
-/// [`PbsError::Size`] if a number is 0, or `r` or `w` is more than `n`; [`PbsError::TooLarge`] if the fraction has more than 128 bits.
+/// [`PbsError::Size`] if a number is 0, or `r` or `w` is more than `n`; [`PbsError::TooLarge`] if the fraction, or a product on the way to it, has
+/// more than 128 bits. Up to 131 replicas none has.
 pub const fn stale_read(n: u8, r: u8, w: u8) -> Result<Fraction, PbsError> {
     if n == 0 || r == 0 || w == 0 || r > n || w > n {
         return Err(PbsError::Size);
@@ -26,7 +27,7 @@ pub const fn stale_read(n: u8, r: u8, w: u8) -> Result<Fraction, PbsError> {
     if r > n.saturating_sub(w) {
         return Ok(Fraction::ZERO); // they meet
     }
-    // it is the same the other way round, and the fewer factors are no larger in between
+    // it is the same the other way round, with fewer factors
     let (r, w) = if r > w { (w, r) } else { (r, w) };
     let mut product = Fraction { numerator: 1, denominator: 1 };
     let mut picked = 0;
@@ -77,7 +78,7 @@ pub const fn stale_by(n: u8, r: u8, w: u8, k: u32) -> Result<Fraction, PbsError>
 pub enum PbsError {
     /// A number is 0, or a quorum is larger than the number of replicas.
     Size,
-    /// The fraction in lowest terms has more than 128 bits.
+    /// The fraction in lowest terms, or an intermediate product, has more than 128 bits.
     TooLarge,
 }
 
@@ -85,7 +86,7 @@ impl fmt::Display for PbsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Size => "n, r and w must be 1 or more, r and w at most n",
-            Self::TooLarge => "the fraction has more than 128 bits",
+            Self::TooLarge => "the fraction, or a product on the way to it, has more than 128 bits",
         })
     }
 }
@@ -143,7 +144,7 @@ impl Fraction {
         self.denominator
     }
 
-    /// The fraction in millionths, rounded down: 0 to 1,000,000 for a probability, and at most `u64::MAX`.
+    /// The fraction in millionths, rounded down: 0 to 1,000,000.
     ///
     /// ```
     /// # use quorate_ring::pbs::Fraction;
