@@ -280,6 +280,10 @@ impl<S: Storage> Placement for HashRing<S> {
         self.zones
     }
 
+    fn nodes(&self) -> usize {
+        self.members.len()
+    }
+
     /// Points are part of it, as they may have been [chosen](HashRing::add_at).
     fn fingerprint(&self) -> u64 {
         let mut fingerprint = Fingerprint::of("hash ring");

@@ -264,6 +264,11 @@ impl<S: Storage> Placement for Jump<S> {
         self.zones
     }
 
+    /// That of buckets: each is a node's.
+    fn nodes(&self) -> usize {
+        self.buckets()
+    }
+
     /// The buckets are part of it, in their order, with those that are marked: members that came and went in another order answer
     /// differently.
     fn fingerprint(&self) -> u64 {

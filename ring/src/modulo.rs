@@ -109,6 +109,10 @@ impl<S: Storage> Placement for Modulo<S> {
         self.zones
     }
 
+    fn nodes(&self) -> usize {
+        self.members.len()
+    }
+
     fn fingerprint(&self) -> u64 {
         let mut fingerprint = Fingerprint::of("modulo");
         fingerprint.hash(self.hash);

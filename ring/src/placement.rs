@@ -62,6 +62,21 @@ pub trait Placement {
     /// ```
     fn zones(&self) -> usize;
 
+    /// The number of nodes, or more: a list that asks for more is complete with so many, and the walk stops there. Without this method
+    /// such a list goes through the walk to its end.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{HashRing, Inline, KeyHash, Member, Placement};
+    /// let mut ring = HashRing::<Inline<2, 40>>::new(KeyHash::default(), 20);
+    /// ring.add(Member::new(NodeId::new(1)))?;
+    /// assert_eq!(ring.nodes(), 1);
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
+    fn nodes(&self) -> usize {
+        usize::MAX
+    }
+
     /// What tells this placement from others: a hash of the scheme, of the hash function's key, of all other parameters and of the members
     /// with their weights and zones. Two placements with one fingerprint answer the same, on every machine. It is not proof
     /// against somebody who looks for two placements with the same one.
@@ -115,6 +130,9 @@ pub trait Placement {
         replicas: usize,
         fallbacks: usize,
     ) -> PreferenceList {
+        let nodes = self.nodes();
+        let replicas = replicas.min(nodes);
+        let fallbacks = fallbacks.min(nodes.saturating_sub(replicas));
         PreferenceList::select(|| self.walk(at), self.zones(), replicas, fallbacks)
     }
 }

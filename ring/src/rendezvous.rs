@@ -10,8 +10,8 @@ use crate::{KeyHash, Member, MemberError, Placement, Storage, Token, Zone};
 /// Transactions on Networking 6(1), 1998): each member and key together have a hash, and the key belongs to the member with the highest.
 ///
 /// It needs no points, spreads keys more evenly than a ring, and the keys of a member that is removed go to all others alike. The
-/// price is a look at every member for each lookup, so use it for up to some hundred members, or to place
-/// [`Partitions`](crate::Partitions) once.
+/// price is a look at every member for each node of a list, so use it for up to some hundred members, or to place
+/// [`Partitions`](crate::Partitions) once. Where a zone has few of n members, finding one of them is up to n of these looks at all n.
 ///
 /// Weights are kept by the logarithm method (Schindelhauer and Schomaker, "Weighted Distributed Hash Tables", SPAA 2005): a hash h
 /// of 0 to 1 counts as -log2(h)/weight, and the lowest wins. The logarithm is an integer, and too large by at most 0.2 % and 3/2^32, so the
@@ -175,6 +175,10 @@ impl<S: Storage> Placement for Rendezvous<S> {
 
     fn zones(&self) -> usize {
         self.zones
+    }
+
+    fn nodes(&self) -> usize {
+        self.members.len()
     }
 
     fn fingerprint(&self) -> u64 {

@@ -20,7 +20,9 @@ mod ranges;
 mod readme_figures;
 #[cfg(feature = "serde")]
 mod serde_form;
+mod stale_reads;
 mod topology;
 mod topology_laws;
+mod walk_length;
 mod wire;
 mod worked_examples;
