@@ -63,7 +63,8 @@ impl<const MEMBERS: usize, const POINTS: usize> Kinds for Inline<MEMBERS, POINTS
     type Owners = InlineList<u16, POINTS>;
 }
 
-/// Everything on the heap, up to the limits that the placement is made with; RAM for each as with [`Inline`].
+/// Everything on the heap, up to the limits that the placement is made with. RAM for each is that of [`Inline`], and up to twice as much
+/// after additions one by one, as lists grow by doubling.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Heap;
