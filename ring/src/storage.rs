@@ -36,7 +36,7 @@ pub(crate) use sealed::Kinds;
 ///
 /// | parameter | unit | at most | when it is full | RAM for each |
 /// |---|---|---|---|---|
-/// | `MEMBERS` | members | 65,535 | [`MemberError::Full`](crate::MemberError::Full) | 16 bytes; 24 in [`Rendezvous`](crate::Rendezvous), 32 in [`Bounded`](crate::Bounded) and [`Topology`](crate::topology::Topology), none in [`Jump`](crate::Jump) |
+/// | `MEMBERS` | members | 65,535 | [`MemberError::Full`](crate::MemberError::Full) | 16 bytes; 24 in [`Rendezvous`](crate::Rendezvous), 32 in [`Bounded`](crate::Bounded), 40 in [`Topology`](crate::topology::Topology), none in [`Jump`](crate::Jump) |
 /// | `POINTS` | points of all members of a [`HashRing`](crate::HashRing) or [`Bounded`](crate::Bounded) | `MEMBERS` × 65,535 | the same | 10 bytes |
 /// | | buckets of a [`Jump`](crate::Jump): the sum of the weights | 2^24 | the same | 16 bytes |
 /// | | runs of [`Slots`](crate::Slots): neighbouring slots of one owner | 16,384 | the same | 24 bytes |

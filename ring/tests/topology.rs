@@ -133,7 +133,60 @@ fn removed_member_is_not_brought_back() {
     assert_eq!(there.get(node(1)).unwrap().state(), MemberState::Joining);
 }
 
-/// Each of them would raise the other members by one epoch, and at last above a change that was made at once.
+/// Its keys may have been dropped by then.
+#[test]
+fn removal_holds_against_later_changes_that_did_not_know_of_it() {
+    let mut here = Large::new();
+    (1..=3).for_each(|id| drop(here.join(Member::new(node(id))).unwrap()));
+    here.set_state(node(1), MemberState::Up).unwrap();
+    let mut there = here.clone();
+    here.set_state(node(1), MemberState::Removed).unwrap();
+    // here nobody told of it, and the epochs are higher
+    (4..=6).for_each(|id| drop(there.join(Member::new(node(id))).unwrap()));
+    let late = there.set_weight(node(1), 5).unwrap();
+    for (one, other) in [(&here, &there), (&there, &here), (&here, &late), (&late, &here)] {
+        let mut merged = one.clone();
+        merged.merge(other).unwrap();
+        assert_eq!(merged.get(node(1)).unwrap().state(), MemberState::Removed);
+    }
+    // nor is it brought back after it was forgotten, or by a change that was made before it came again
+    let mut forgot = here.clone();
+    forgot.forget(node(1)).unwrap();
+    forgot.merge(&late).unwrap();
+    assert_eq!(forgot.get(node(1)), None);
+    here.join(Member::new(node(1))).unwrap();
+    assert_eq!(here.merge(&late), Ok(true));
+    let entry = here.get(node(1)).unwrap();
+    assert_eq!((entry.state(), entry.member().weight), (MemberState::Joining, 1));
+}
+
+/// Also if the lists were made apart, and only deltas are exchanged.
+#[test]
+fn removal_and_forgetting_hold_whatever_the_order_of_joins_was() {
+    let list = |ids: [u64; 3]| {
+        let mut list = Large::new();
+        ids.iter().for_each(|id| drop(list.join(Member::new(node(*id))).unwrap()));
+        list
+    };
+    let (mut here, mut there) = (list([1, 2, 3]), list([3, 2, 1]));
+    assert_eq!(here.version(), there.version());
+    there.merge(&here.set_state(node(1), MemberState::Removed).unwrap()).unwrap();
+    assert_eq!(there.get(node(1)).unwrap().state(), MemberState::Removed);
+    assert_eq!(here.version(), there.version());
+    let joined = there.join(Member::new(node(4))).unwrap();
+    let forgotten = here.forget(node(1)).unwrap();
+    here.merge(&joined).unwrap();
+    there.merge(&forgotten).unwrap();
+    for list in [&mut here, &mut there] {
+        assert!(list.next_holders().map(|member| member.id.get()).eq([2, 3, 4]), "{list:?}");
+    }
+    here.merge(&there).unwrap();
+    there.merge(&here).unwrap();
+    assert_eq!(here, there);
+    assert_eq!(here.entries().len(), 3);
+}
+
+/// The members that stay count, however long they have been there.
 #[test]
 fn members_that_are_forgotten_one_by_one_leave_changes_alone() {
     let mut here = Large::new();

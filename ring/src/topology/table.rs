@@ -26,6 +26,10 @@ pub(super) const MAX_EPOCH: u64 = 1 << 62;
 /// whole, and of two of one epoch the one that is further on its way out. A change gets an epoch above all that was merged before, so it
 /// holds against everything that its author knew.
 ///
+/// A removal holds against all changes but a later join, whatever their epochs: each removal begins another
+/// [incarnation](Entry::incarnation) of the member, and so does a join that follows one; changes of an earlier incarnation do not count. So
+/// a node that has not heard of the removal does not bring the member back by setting its weight, after its keys were dropped.
+///
 /// Each change returns a *delta*: a list with that change alone, to be merged elsewhere in place of the whole list. It is no list to
 /// place keys by.
 ///
@@ -66,12 +70,12 @@ pub(super) const MAX_EPOCH: u64 = 1 << 62;
 ///
 /// # Limits
 ///
-/// A list takes as many members as its storage does, 65,535 at most, removed ones included, and 32 bytes for each; so does a delta. Give
+/// A list takes as many members as its storage does, 65,535 at most, removed ones included, and 40 bytes for each; so does a delta, and for a while a merge. Give
 /// all nodes the same limit. Changes, merges and versions take time in proportion to the members.
 ///
 /// ```
 /// use quorate_ring::{Inline, topology::Topology};
-/// assert!(size_of::<Topology<Inline<64>>>() <= 32 + 32 * 64);
+/// assert!(size_of::<Topology<Inline<64>>>() <= 32 + 40 * 64);
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Topology<S: Storage> {
@@ -106,7 +110,7 @@ impl<S: Storage> Topology<S> {
         if member.weight == 0 {
             return Err(TopologyError::ZeroWeight);
         }
-        let entry = Entry::new(self.next_epoch()?, MemberState::Joining, member);
+        let entry = Entry::joining(self.next_incarnation(), self.next_epoch()?, member);
         match self.place_of(member.id) {
             Ok(place) => match self.entries.get_mut(place) {
                 Some(old) if old.state() == MemberState::Removed => *old = entry,
@@ -126,7 +130,7 @@ impl<S: Storage> Topology<S> {
     /// [`TopologyError`]; nothing was changed.
     pub fn set_state(&mut self, node: NodeId, state: MemberState) -> Result<Self, TopologyError> {
         use MemberState::{Down, Joining, Leaving, Removed, Up};
-        self.change(node, |changed, entry| {
+        self.change(node, |epoch, entry| {
             let may = match (entry.state(), state) {
                 (Joining, Up | Removed) | (Up, Down | Leaving | Removed) => true,
                 (Down, Up | Leaving | Removed) | (Leaving, Up | Removed) => true,
@@ -135,7 +139,7 @@ impl<S: Storage> Topology<S> {
             if !may {
                 return Err(TopologyError::State(entry.state()));
             }
-            Ok(Entry::new(changed, state, entry.member()))
+            Ok(entry.with_state(epoch, state))
         })
     }
 
@@ -159,21 +163,21 @@ impl<S: Storage> Topology<S> {
         if weight == 0 {
             return Err(TopologyError::ZeroWeight);
         }
-        self.change(node, |changed, entry| match entry.state() {
+        self.change(node, |epoch, entry| match entry.state() {
             MemberState::Removed => Err(TopologyError::State(entry.state())),
-            state => Ok(Entry::new(changed, state, entry.member().with_weight(weight))),
+            _ => Ok(entry.with_weight(epoch, weight)),
         })
     }
 
     /// A removed member goes out of the list, and those that were removed before it, for good: a list from before the removal cannot
     /// bring them back.
     ///
-    /// The list keeps no trace of them but one number, the epoch of the removal. Whatever is in another list, was last changed up to that epoch, and
-    /// is not in this one, counts as forgotten; and the members of this list count as changed after it.
+    /// The list keeps no trace of them but one number, the epoch of the removal. Incarnations in other lists that began up to that epoch, and
+    /// are not in this one, count as forgotten.
     ///
     /// **Call it when every node has reported the [version](Self::version) of this list**, at some time since the removal. Otherwise the
-    /// lists still become equal, but what a node did before it heard of the removal, and nobody told this one, is lost with what is
-    /// forgotten: a member that joined there is gone, and has to join again.
+    /// lists still become equal, but a member that joined elsewhere before that node heard of the removal, and that nobody told this one of,
+    /// is lost with what is forgotten, and has to join again.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -201,25 +205,27 @@ impl<S: Storage> Topology<S> {
         if entry.state() != MemberState::Removed {
             return Err(TopologyError::State(entry.state()));
         }
-        let forgotten = entry.changed();
-        // A removal takes two epochs, so no change that a node makes after it heard of it has the second, which this is. Removed members are
-        // never raised: if they were, several that are forgotten one after the other would raise the rest above present changes.
-        let raised = forgotten.saturating_add(1);
-        self.drop_removed(forgotten);
+        let removed = entry.incarnation();
+        let forgotten = self.forgotten.max(removed);
+        let mut kept = self.like();
         let mut delta = self.like();
-        for entry in self.entries.iter_mut() {
-            if entry.changed() <= forgotten {
-                *entry = Entry::new(raised, entry.state(), entry.member());
-                let _ = delta.entries.push(*entry); // there is room for as many as here
+        for entry in self.entries.iter() {
+            if entry.state() == MemberState::Removed && entry.incarnation() <= removed {
+                continue;
+            }
+            kept.entries.push(*entry)?; // there is room for as many as here
+            if entry.incarnation() <= forgotten {
+                delta.entries.push(*entry)?;
             }
         }
+        self.entries = kept.entries;
         (self.epoch, self.forgotten) = (epoch, forgotten);
         (delta.epoch, delta.forgotten) = (epoch, forgotten);
         self.revision.advance();
         Ok(delta)
     }
 
-    /// How many changes led to this list, or more: a removal counts twice.
+    /// A Lamport clock of changes: each gets an epoch above all that its author knew. Lists that were changed at once may share an epoch.
     ///
     /// ```
     /// # use quorate_core::NodeId;
@@ -325,18 +331,28 @@ impl<S: Storage> Topology<S> {
 
     /// An entry has changed: the epoch follows, and this is the delta.
     fn changed_to(&mut self, entry: Entry) -> Result<Self, TopologyError> {
-        self.epoch = entry.last_epoch();
+        self.epoch = entry.changed();
         self.revision.advance();
         let mut delta = self.like();
         delta.epoch = self.epoch;
-        // nothing is forgotten by it: entries that this delta does not have are no older than they were
+        // its `forgotten` is 0, so that it ends no incarnation but those of this node
         delta.entries.push(entry).map_err(|Full| TopologyError::Full)?; // there is room for one
         Ok(delta)
     }
 
+    /// That of a member that joins: after all removals, also of others, so that forgetting those does not end it; and the same in
+    /// lists that know the same removals, in whatever order members join.
+    fn next_incarnation(&self) -> u64 {
+        let known = |entry: &Entry| match entry.state() {
+            MemberState::Removed => entry.incarnation(),
+            _ => entry.incarnation().saturating_sub(1), // it joined again since
+        };
+        let removed = self.entries.iter().map(known);
+        removed.fold(self.forgotten, u64::max).saturating_add(1)
+    }
+
     const fn next_epoch(&self) -> Result<u64, TopologyError> {
-        // a removal takes two
-        if self.epoch >= MAX_EPOCH - 1 {
+        if self.epoch >= MAX_EPOCH {
             return Err(TopologyError::Exhausted);
         }
         Ok(self.epoch.saturating_add(1))

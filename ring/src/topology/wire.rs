@@ -30,8 +30,7 @@ impl<S: Storage> Topology<S> {
     pub(super) fn is_sound(&self) -> bool {
         let id = |entry: &Entry| entry.member().id;
         let follow = self.entries.iter().skip(1);
-        // a removal takes two epochs
-        let forgotten = self.forgotten == 0 || self.forgotten.saturating_add(1) < self.epoch;
+        let forgotten = self.forgotten == 0 || self.forgotten < self.epoch;
         self.epoch <= MAX_EPOCH
             && forgotten
             && self.entries.iter().all(|entry| self.may_have(entry))
@@ -39,9 +38,7 @@ impl<S: Storage> Topology<S> {
     }
 
     fn may_have(&self, entry: &Entry) -> bool {
-        entry.member().weight > 0
-            && entry.changed() > self.forgotten
-            && entry.last_epoch() <= self.epoch
+        entry.is_sound() && entry.changed() <= self.epoch
     }
 }
 
@@ -74,12 +71,16 @@ impl<S: Storage> Declared<'_> for Topology<S> {
                 FieldShape {
                     name: "epoch",
                     form: <u64 as Field<'static>>::FORM,
-                    doc: &["How many changes led to it, or more."],
+                    doc: &[
+                        "A Lamport clock of changes: above all that the author of the last one knew.",
+                    ],
                 },
                 FieldShape {
                     name: "forgotten",
                     form: <u64 as Field<'static>>::FORM,
-                    doc: &["What changed up to this epoch, and is not in the list, is forgotten."],
+                    doc: &[
+                        "An incarnation that began up to this epoch, and is not in the list, is forgotten.",
+                    ],
                 },
                 FieldShape {
                     name: "entries",
@@ -124,9 +125,9 @@ impl<S: Storage> Field<'_> for Topology<S> {
         let mut list = Self { revision: Revision::of_decoded(), ..Self::new() };
         list.epoch = source.field("epoch").number().min(MAX_EPOCH);
         let forgotten = source.field("forgotten").number();
-        list.forgotten = forgotten.min(list.epoch.saturating_sub(2));
+        list.forgotten = forgotten.min(list.epoch.saturating_sub(1));
         for _ in 0..source.byte() & 7 {
-            let entry = Entry::generate(source);
+            let entry = Entry::generate(source).adjusted();
             if list.entries.len() < list.limit()
                 && list.may_have(&entry)
                 && let Err(place) = list.place_of(entry.member().id)
