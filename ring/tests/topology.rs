@@ -133,6 +133,34 @@ fn removed_member_is_not_brought_back() {
     assert_eq!(there.get(node(1)).unwrap().state(), MemberState::Joining);
 }
 
+#[test]
+fn completed_moves_make_the_next_holders_the_holders_in_one_change() {
+    use MemberState::{Down, Joining, Leaving, Removed, Up};
+    let mut here = Large::new();
+    (1..=7).for_each(|id| drop(here.join(Member::new(node(id))).unwrap()));
+    (1..=4).for_each(|id| drop(here.set_state(node(id), Up).unwrap()));
+    here.set_state(node(2), Down).unwrap();
+    [3, 4].iter().for_each(|id| drop(here.set_state(node(*id), Leaving).unwrap()));
+    here.set_state(node(7), Removed).unwrap();
+    let mut there = here.clone();
+    let (planned, epoch): (Vec<Member>, u64) = (here.next_holders().collect(), here.epoch());
+    let delta = here.complete_moves().unwrap();
+    assert!(here.holders().eq(planned.iter().copied()) && here.next_holders().eq(planned));
+    assert_eq!((here.epoch(), delta.entries().len()), (epoch + 1, 4));
+    let states = here.entries().iter().map(|entry| entry.state());
+    assert!(states.eq([Up, Down, Removed, Removed, Up, Up, Removed]));
+    // one delta has it all, and a change that was made at once stays
+    there.join(Member::new(node(8))).unwrap();
+    there.merge(&delta).unwrap();
+    assert_eq!(there.get(node(8)).unwrap().state(), Joining);
+    assert!(here.holders().eq(there.holders()));
+    // none is on its way
+    let before = here.clone();
+    let nothing = here.complete_moves().unwrap();
+    assert_eq!((&here, here.version()), (&before, before.version()));
+    assert_eq!(there.merge(&nothing), Ok(false));
+}
+
 /// Its keys may have been dropped by then.
 #[test]
 fn removal_holds_against_later_changes_that_did_not_know_of_it() {

@@ -14,7 +14,9 @@ pub(super) const MAX_EPOCH: u64 = 1 << 62;
 
 /// The members, each with its weight, zone and state, in a version.
 ///
-/// Each change makes the next version. Placements of the list are the same in whatever order members joined. Nothing is decided here: an
+/// Each change makes the next version. Placements of the list are the same in whatever order members joined, but for
+/// [`Jump`](crate::Jump): its placement depends on the order of its own changes, so do not make one anew of a list, whose members are in the order
+/// of their ids. Nothing is decided here: an
 /// operator changes the list on one node, a replicated log orders changes, or nodes gossip their lists.
 ///
 /// # Merging
@@ -122,7 +124,7 @@ impl<S: Storage> Topology<S> {
         self.changed_to(entry)
     }
 
-    /// A member's state changes. It goes the way of [`MemberState`], forward only, but for `Up` and `Down`, which it may change between, and
+    /// A member's state changes. Use [`complete_moves`](Self::complete_moves) where keys were moved to or from it. It goes the way of [`MemberState`], forward only, but for `Up` and `Down`, which it may change between, and
     /// for one that leaves, which may come up again.
     ///
     /// # Errors
@@ -167,6 +169,54 @@ impl<S: Storage> Topology<S> {
             MemberState::Removed => Err(TopologyError::State(entry.state())),
             _ => Ok(entry.with_weight(epoch, weight)),
         })
+    }
+
+    /// Every member that joins is up, and every one that leaves is removed, all in one change: the members of
+    /// [`next_holders`](Self::next_holders) become those of [`holders`](Self::holders). If none is on its way, nothing changes.
+    ///
+    /// **Call it when the moves of a [`Plan`](crate::Plan) are copied**, from the placement of `holders` to that of `next_holders`, and drop after
+    /// it. With [`set_state`](Self::set_state) for one member after the other, the placements in between would be read from nodes that
+    /// nobody copied their keys to.
+    ///
+    /// One plan at a time: if a member joins or leaves, or a weight changes, before this call, here or by a merge, `next_holders` is another placement. Compare the
+    /// [version](Self::version) with that of which the plan was made, and if it differs, make a new plan before this call.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, Member};
+    /// # use quorate_ring::topology::{MemberState, Topology, TopologyError};
+    /// let mut topology = Topology::<Inline<4>>::new();
+    /// for id in [1, 2].map(NodeId::new) {
+    ///     topology.join(Member::new(id))?;
+    /// }
+    /// let planned = topology.version();
+    /// // copy what `Plan` lists
+    /// assert_eq!(topology.version(), planned);
+    /// topology.complete_moves()?;
+    /// assert_eq!((topology.holders().count(), topology.epoch()), (2, planned.epoch + 1));
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TopologyError`]; nothing was changed.
+    pub fn complete_moves(&mut self) -> Result<Self, TopologyError> {
+        let epoch = self.next_epoch()?;
+        let mut delta = self.like();
+        for entry in self.entries.iter_mut() {
+            let state = match entry.state() {
+                MemberState::Joining => MemberState::Up,
+                MemberState::Leaving => MemberState::Removed,
+                _ => continue,
+            };
+            *entry = entry.with_state(epoch, state);
+            delta.entries.push(*entry)?; // there is room for as many as here
+        }
+        if !delta.entries.is_empty() {
+            (self.epoch, delta.epoch) = (epoch, epoch);
+            self.revision.advance();
+        }
+        Ok(delta)
     }
 
     /// A removed member goes out of the list, and those that were removed before it, for good: a list from before the removal cannot
@@ -243,7 +293,7 @@ impl<S: Storage> Topology<S> {
     /// The version of this list: its epoch, and a hash of all entries without the epochs at which they changed, which depend on the
     /// order in which members joined.
     ///
-    /// A placement has parameters besides its members: [`Version::of`] covers those too.
+    /// A placement has parameters besides its members: [`Version::of`] covers both.
     #[must_use]
     pub fn version(&self) -> Version {
         let mut hasher = SipHasher13::new();
@@ -286,7 +336,8 @@ impl<S: Storage> Topology<S> {
         holders.map(Entry::member)
     }
 
-    /// The members that will hold keys when all moves that have begun are done: the placement to move to.
+    /// The members that will hold keys when all moves that have begun are done: the placement to move to, which
+    /// [`complete_moves`](Self::complete_moves) makes that of [`holders`](Self::holders).
     ///
     /// ```
     /// # use quorate_core::NodeId;

@@ -10,12 +10,13 @@ pub(crate) type List = Topology<Inline<16>>;
 /// A random change of a random member, but that none is forgotten. Many are refused.
 pub(crate) fn change(list: &mut List, rng: &mut Rng) -> Result<List, TopologyError> {
     let id = NodeId::new(1 + rng.below(6));
-    match rng.below(9) {
+    match rng.below(10) {
         0..3 => list.join(Member::new(id).in_zone(Zone::new(rng.below(2) as u16))),
         3 => list.set_weight(id, 1 + rng.below(3) as u16),
         4 => list.set_state(id, MemberState::Up),
         5 => list.set_state(id, MemberState::Leaving),
         6 | 7 => list.set_state(id, MemberState::Removed),
+        8 => list.complete_moves(),
         _ => list.set_state(id, MemberState::Down),
     }
 }
