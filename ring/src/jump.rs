@@ -25,6 +25,9 @@ const MAX_BUCKETS: usize = 1 << 24;
 /// example as commands of a replicated log. A list of members, such as a [`Topology`](crate::topology::Topology), does not tell that order: a value
 /// that is built anew from it places nearly all keys elsewhere. A node that joins or restarts gets the value itself, through the feature `serde`.
 ///
+/// **Do not make it anew of a [`Topology`](crate::topology::Topology)**, which lists members in the order of their ids: where member 3 joins members 1, 2
+/// and 4 to 10, four in five keys would move. Add and remove at the `Jump` that is there.
+///
 /// When a member is added, the owner of a key changes to that member or not at all. Further replicas come from further hashes of the
 /// key, so some of them may also move between other members. A zone that has few of the buckets is found by going through all of them, in an
 /// order of the key's own: so each of its buckets has as many replicas as another. Of the storage only the second parameter counts, the number of buckets.

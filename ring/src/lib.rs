@@ -1,7 +1,7 @@
 //! Where a key lives, computed by every node alike.
 //!
 //! Plain data: a placement knows no messages and no time, and never allocates unless it lives on the heap. Every list is bounded; an
-//! error leaves the value as it was. Nodes with the same members and parameters place each key alike, whatever their word size and
+//! error leaves the value as it was. Nodes with the same members and parameters, and with [`Jump`] the same order of changes, place each key alike, whatever their word size and
 //! byte order.
 //!
 //! A [`Placement`] gives each key a position, and walks the nodes from there. The first is the owner;

@@ -3,7 +3,7 @@
 
 use quorate_core::NodeId;
 use quorate_ring::ranges::{self, Ranges};
-use quorate_ring::topology::{Freshness, Version};
+use quorate_ring::topology::{Freshness, MemberState, Topology, Version};
 use quorate_ring::{
     Bounded, HashRing, Heap, Inline, Jump, KeyHash, Load, Member, Modulo, Partitions, Placement,
     Rendezvous, Slot, Slots, Token, Zone,
@@ -256,10 +256,40 @@ fn fingerprints_are_stable() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+fn list(ids: &[u64]) -> Topology<Store> {
+    let mut list = Topology::new();
+    ids.iter().for_each(|id| drop(list.join(member(*id)).unwrap()));
+    list
+}
+
 #[test]
 fn requests_with_another_seed_are_noticed() {
-    let members = [1, 2, 3].map(member);
-    let version = |seed| Version::of(7, &hash_ring(seed, 8, &members));
+    let list = list(&[1, 2, 3]);
+    let members: Vec<Member> = list.next_holders().collect();
+    let version = |seed| Version::of(&list, &hash_ring(seed, 8, &members));
     assert_eq!(version([0, 0]).compare(version([0, 0])), Freshness::Same);
     assert_eq!(version([0, 0]).compare(version([0, 1])), Freshness::Conflict);
+}
+
+/// Though the placements are equal.
+#[test]
+fn requests_with_another_list_are_noticed() {
+    let ring = |members: &mut dyn Iterator<Item = Member>| {
+        hash_ring([0, 0], 8, &members.collect::<Vec<_>>())
+    };
+    let mut base = list(&[1, 2, 3]);
+    base.complete_moves().unwrap();
+    let (mut here, mut there) = (base.clone(), base.clone());
+    here.join(member(4)).unwrap();
+    there.join(member(5)).unwrap();
+    let [one, other] = [&here, &there].map(|list| Version::of(list, &ring(&mut list.holders())));
+    assert_eq!(one.compare(other), Freshness::Conflict);
+    let (mut here, mut there) = (base.clone(), base);
+    here.set_state(node(1), MemberState::Down).unwrap();
+    there.set_state(node(2), MemberState::Down).unwrap();
+    let next = |list: &Topology<Store>| Version::of(list, &ring(&mut list.next_holders()));
+    assert_eq!(next(&here).compare(next(&there)), Freshness::Conflict);
+    there.merge(&here.clone()).unwrap();
+    here.merge(&there).unwrap();
+    assert_eq!(next(&here).compare(next(&there)), Freshness::Same);
 }

@@ -1,14 +1,17 @@
 use core::fmt;
+use core::hash::Hasher as _;
 
 use quorate_core::wire;
+use siphasher::sip::SipHasher13;
 
-use crate::Placement;
+use super::Topology;
+use crate::{Placement, Storage};
 
 wire! {
-    /// Which list of members, or which placement, somebody goes by: how many changes led to it, and a hash of what it is.
+    /// Which list of members, or which placement, a node uses: the epoch of its last change, and a hash of what it is.
     ///
     /// The epoch alone is not enough: two operators who change the same list at once make two different ones with one epoch. With the hash
-    /// that is noticed, whoever of the two is asked. Nothing is settled by the number of a node.
+    /// both nodes notice that. Nothing is settled by the number of a node.
     ///
     /// ```
     /// use quorate_ring::topology::{Freshness, Version};
@@ -20,19 +23,24 @@ wire! {
     /// There are two of them, and it takes both sides to use the same:
     ///
     /// * [`Topology::version`](super::Topology::version) covers the list: what gossip compares.
-    /// * [`Version::of`] covers a placement that was made of a list, with the scheme, the seed and all other parameters: what
-    ///   requests carry. Two nodes of one list and different seeds notice that by the first request.
+    /// * [`Version::of`] covers the list and a placement that was made of it, with the scheme, the seed and all other parameters: what
+    ///   requests carry. Two nodes with different lists, or of one list and different seeds, notice that by the first request.
     ///
-    /// Whatever [`compare`](Self::compare) says, [`Topology::merge`](super::Topology::merge) is the answer, and loses no change: a newer list
+    /// [`Slots`](crate::Slots), [`Ranges`](crate::ranges::Ranges) and [`Jump`](crate::Jump) are not made of a list: their assignments, or their history,
+    /// come from a replicated log that orders the changes. Their epoch is the index of the last one in the log, and their digest the
+    /// [fingerprint](Placement::fingerprint): `Version { epoch: index, digest: slots.fingerprint() }`. The older side then reads the log
+    /// on; a conflict there means that two logs were taken for one, and no merge settles it.
+    ///
+    /// Whatever [`compare`](Self::compare) says of versions of lists, [`Topology::merge`](super::Topology::merge) is the answer, and loses no change: a newer list
     /// may lack one of an older, if both were changed at once. A request of another version is refused with the list, or forwarded; it
     /// is never served by the list of one side. If the two sides still differ when their lists are equal, they were configured differently.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     pub struct Version {
-        /// How many changes led to the list, or more.
+        /// A Lamport clock of changes: above all that the author of the last one knew. For assignments, the log's index.
         pub epoch: u64,
-        /// The hash of the members, or the fingerprint of the placement.
+        /// The hash of the members, with the fingerprint of the placement in a request; for assignments, that fingerprint alone.
         pub digest: u64,
     }
 }
@@ -44,16 +52,17 @@ wire! {
 pub enum Freshness {
     /// It is the same.
     Same,
-    /// Fewer changes led to it.
+    /// Its epoch is lower.
     Older,
-    /// More changes led to it. It may lack one of the other all the same.
+    /// Its epoch is higher. It may lack a change of the other all the same.
     Newer,
-    /// As many changes led to both, and they differ: neither replaces the other. [`Topology::merge`](super::Topology::merge) makes one of both.
+    /// They have one epoch, and differ: changes were made at once, or one is a merge of the other with such a change, or they are configured
+    /// differently. [`Topology::merge`](super::Topology::merge) makes one of two lists.
     Conflict,
 }
 
 impl Version {
-    /// The version of a placement made of the list of this epoch, for requests.
+    /// The version of a list and a placement made of it, for requests.
     ///
     /// It takes as long as [`Placement::fingerprint`] does: keep it until the list changes.
     ///
@@ -66,15 +75,20 @@ impl Version {
     /// let ring = |seed| {
     ///     let mut ring = HashRing::<Inline<4, 64>>::new(KeyHash::new([seed, 0]), 16);
     ///     topology.next_holders().try_for_each(|member| ring.add(member))?;
-    ///     Ok::<_, quorate_ring::MemberError>(Version::of(topology.epoch(), &ring))
+    ///     Ok::<_, quorate_ring::MemberError>(Version::of(&topology, &ring))
     /// };
     /// assert_eq!(ring(1)?.compare(ring(1)?), Freshness::Same);
     /// assert_eq!(ring(1)?.compare(ring(2)?), Freshness::Conflict);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn of(epoch: u64, placement: &impl Placement) -> Self {
-        Self { epoch, digest: placement.fingerprint() }
+    pub fn of<S: Storage>(topology: &Topology<S>, placement: &impl Placement) -> Self {
+        let Self { epoch, digest } = topology.version();
+        let mut hasher = SipHasher13::new();
+        for half in [digest, placement.fingerprint()] {
+            hasher.write(&half.to_le_bytes());
+        }
+        Self { epoch, digest: hasher.finish() }
     }
 
     /// How this version stands to the other.
