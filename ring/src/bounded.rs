@@ -23,16 +23,16 @@ use crate::{HashRing, MemberError, Placement, Storage, Token, Zone};
 ///
 /// The marks are part of this value. A reader without it can ask the members themselves, along [`walk`](Placement::walk), whether they
 /// [turned a key away](Self::has_spilled): the first that never did is the last to ask. A node that restarts needs what it knew of each
-/// member: [`load_of`](Self::load_of) and [`has_spilled`](Self::has_spilled) tell it, and [`restore`](Self::restore) takes it.
+/// member: [`keys_of`](Self::keys_of) and [`has_spilled`](Self::has_spilled) tell it, and [`restore`](Self::restore) takes it.
 ///
 /// As a [`Placement`], this is its ring: the owner is the member that a key is offered to first, which need not be the one that has it.
 ///
 /// ```
 /// use quorate_core::NodeId;
-/// use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Member, Placement};
+/// use quorate_ring::{Bounded, HashRing, Inline, KeyHash, LoadFactor, Member, Placement};
 /// let mut ring = HashRing::<Inline<3, 48>>::new(KeyHash::default(), 16);
 /// ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
-/// let load = Load::new(5, 4).unwrap_or_default(); // a quarter more than the mean
+/// let load = LoadFactor::new(5, 4).unwrap_or_default(); // a quarter more than the mean
 /// let mut bounded = Bounded::new(ring, load, 12);
 /// assert_eq!(bounded.capacity(), 5);
 /// let at = bounded.ring().position(b"key");
@@ -43,7 +43,7 @@ use crate::{HashRing, MemberError, Placement, Storage, Token, Zone};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Bounded<S: Storage> {
     ring: HashRing<S>,
-    load: Load,
+    load: LoadFactor,
     keys: u64,
     /// Of each member, in the order of their ids.
     held: S::Held,
@@ -52,19 +52,19 @@ pub struct Bounded<S: Storage> {
 /// The largest load of a member as a multiple of the mean load: a fraction of 1 or more.
 ///
 /// ```
-/// use quorate_ring::Load;
-/// assert_eq!(Load::new(3, 4), None);
-/// assert_eq!(Load::default(), Load::new(5, 4).unwrap_or_default());
+/// use quorate_ring::LoadFactor;
+/// assert_eq!(LoadFactor::new(3, 4), None);
+/// assert_eq!(LoadFactor::default(), LoadFactor::new(5, 4).unwrap_or_default());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Load {
+pub struct LoadFactor {
     numerator: u32,
     denominator: u32,
 }
 
-impl Load {
+impl LoadFactor {
     /// `numerator / denominator` times the mean; `None` if that is below 1, or the denominator is 0.
     #[must_use]
     pub const fn new(numerator: u32, denominator: u32) -> Option<Self> {
@@ -76,10 +76,10 @@ impl Load {
 }
 
 #[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for Load {
+impl<'de> serde::Deserialize<'de> for LoadFactor {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
-        #[serde(rename = "Load")]
+        #[serde(rename = "LoadFactor")]
         struct Fields {
             numerator: u32,
             denominator: u32,
@@ -90,14 +90,14 @@ impl<'de> serde::Deserialize<'de> for Load {
     }
 }
 
-impl Default for Load {
+impl Default for LoadFactor {
     /// 5/4: a quarter more than the mean.
     fn default() -> Self {
         Self { numerator: 5, denominator: 4 }
     }
 }
 
-impl fmt::Display for Load {
+impl fmt::Display for LoadFactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.numerator, self.denominator)
     }
@@ -116,7 +116,7 @@ impl<S: Storage> Bounded<S> {
     /// Bounds the loads of a ring whose members will get `keys` keys in all: none more than `load` times the mean. The members
     /// of the ring are fixed from here on; build another value when they change.
     #[must_use]
-    pub fn new(ring: HashRing<S>, load: Load, keys: u64) -> Self {
+    pub fn new(ring: HashRing<S>, load: LoadFactor, keys: u64) -> Self {
         let mut held = <S as Kinds>::Held::with_limit(usize::from(u16::MAX));
         for _ in ring.members() {
             let _ = held.push(Held::default()); // as many as the members have
@@ -141,11 +141,11 @@ impl<S: Storage> Bounded<S> {
     ///
     /// ```
     /// # use quorate_core::{Full, NodeId};
-    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Member, Token};
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, LoadFactor, Member, Token};
     /// let node = NodeId::new(1);
     /// let mut ring = HashRing::<Inline<1, 1>>::new(KeyHash::default(), 1);
     /// ring.add(Member::new(node))?;
-    /// let mut bounded = Bounded::new(ring, Load::default(), 1); // room for 2
+    /// let mut bounded = Bounded::new(ring, LoadFactor::default(), 1); // room for 2
     /// let placed = [(); 3].map(|()| bounded.place(Token::MIN));
     /// assert_eq!(placed, [Ok(node), Ok(node), Err(Full)]);
     /// # Ok::<(), quorate_ring::MemberError>(())
@@ -177,12 +177,12 @@ impl<S: Storage> Bounded<S> {
     ///
     /// ```
     /// # use quorate_core::NodeId;
-    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Member, Token};
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, LoadFactor, Member, Token};
     /// let [a, b] = [1, 2].map(NodeId::new);
     /// let mut ring = HashRing::<Inline<2, 2>>::new(KeyHash::default(), 1);
     /// ring.add_at(Member::new(a), &[Token::new(90)])?;
     /// ring.add_at(Member::new(b), &[Token::new(180)])?;
-    /// let mut bounded = Bounded::new(ring, Load::default(), 2); // each has room for two keys
+    /// let mut bounded = Bounded::new(ring, LoadFactor::default(), 2); // each has room for two keys
     /// assert!(bounded.chain(Token::new(10)).eq([a])); // no member is full
     /// let placed = [10, 20, 30].map(|token| bounded.place(Token::new(token)));
     /// assert_eq!(placed, [Ok(a), Ok(a), Ok(b)]); // the third key spills
@@ -204,13 +204,13 @@ impl<S: Storage> Bounded<S> {
     ///
     /// ```
     /// # use quorate_core::NodeId;
-    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Member, Token};
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, LoadFactor, Member, Token};
     /// let mut ring = HashRing::<Inline<1, 1>>::new(KeyHash::default(), 1);
     /// ring.add(Member::new(NodeId::new(1)))?;
-    /// let mut bounded = Bounded::new(ring, Load::default(), 1);
+    /// let mut bounded = Bounded::new(ring, LoadFactor::default(), 1);
     /// bounded.place(Token::MIN)?;
     /// bounded.release(NodeId::new(1));
-    /// assert_eq!(bounded.load_of(NodeId::new(1)), Some(0));
+    /// assert_eq!(bounded.keys_of(NodeId::new(1)), Some(0));
     /// # Ok::<(), quorate_ring::MemberError>(())
     /// ```
     pub fn release(&mut self, node: NodeId) {
@@ -224,13 +224,13 @@ impl<S: Storage> Bounded<S> {
     ///
     /// ```
     /// # use quorate_core::NodeId;
-    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Member, Token};
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, LoadFactor, Member, Token};
     /// # let mut ring = HashRing::<Inline<1, 1>>::new(KeyHash::default(), 1);
     /// # ring.add(Member::new(NodeId::new(1)))?;
-    /// let mut bounded = Bounded::new(ring, Load::default(), 1);
+    /// let mut bounded = Bounded::new(ring, LoadFactor::default(), 1);
     /// bounded.place(Token::MIN)?;
     /// bounded.reset();
-    /// assert_eq!(bounded.load_of(NodeId::new(1)), Some(0));
+    /// assert_eq!(bounded.keys_of(NodeId::new(1)), Some(0));
     /// # Ok::<(), quorate_ring::MemberError>(())
     /// ```
     pub fn reset(&mut self) {
@@ -244,17 +244,17 @@ impl<S: Storage> Bounded<S> {
     ///
     /// ```
     /// # use quorate_core::NodeId;
-    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Member, Token};
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, LoadFactor, Member, Token};
     /// let [a, b] = [1, 2].map(NodeId::new);
     /// let mut ring = HashRing::<Inline<2, 2>>::new(KeyHash::default(), 1);
     /// ring.add_all(&[a, b].map(Member::new))?;
-    /// let mut bounded = Bounded::new(ring, Load::default(), 4);
+    /// let mut bounded = Bounded::new(ring, LoadFactor::default(), 4);
     /// let mut restarted = bounded.clone();
     /// for _ in 0..4 {
     ///     bounded.place(Token::MIN)?;
     /// }
     /// for node in [a, b] {
-    ///     let keys = bounded.load_of(node).unwrap_or_default();
+    ///     let keys = bounded.keys_of(node).unwrap_or_default();
     ///     restarted.restore(node, keys, bounded.has_spilled(node))?;
     /// }
     /// assert_eq!(restarted, bounded);
@@ -276,7 +276,7 @@ impl<S: Storage> Bounded<S> {
 
     /// The number of keys that a member has; `None` if the node is no member.
     #[must_use]
-    pub fn load_of(&self, node: NodeId) -> Option<u64> {
+    pub fn keys_of(&self, node: NodeId) -> Option<u64> {
         Some(self.held(node)?.keys)
     }
 
@@ -284,12 +284,12 @@ impl<S: Storage> Bounded<S> {
     ///
     /// ```
     /// # use quorate_core::NodeId;
-    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Member, Token};
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, LoadFactor, Member, Token};
     /// let [a, b] = [1, 2].map(NodeId::new);
     /// let mut ring = HashRing::<Inline<2, 2>>::new(KeyHash::default(), 1);
     /// ring.add_at(Member::new(a), &[Token::new(90)])?;
     /// ring.add_at(Member::new(b), &[Token::new(180)])?;
-    /// let mut bounded = Bounded::new(ring, Load::default(), 2);
+    /// let mut bounded = Bounded::new(ring, LoadFactor::default(), 2);
     /// for _ in 0..3 {
     ///     bounded.place(Token::new(10))?;
     /// }
@@ -329,15 +329,19 @@ impl<S: Storage> Placement for Bounded<S> {
         self.ring.zones()
     }
 
+    fn nodes(&self) -> usize {
+        self.ring.nodes()
+    }
+
     /// What tells this rule from others, as of every placement: the ring, the load and the number of keys.
     ///
     /// Which keys were placed is not part of it, nor which members turned keys away: nodes that place or read keys need the same of that
     /// besides.
     ///
     /// ```
-    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, Load, Placement};
+    /// # use quorate_ring::{Bounded, HashRing, Inline, KeyHash, LoadFactor, Placement};
     /// let ring = HashRing::<Inline<1, 1>>::new(KeyHash::default(), 1);
-    /// let bounded = |keys| Bounded::new(ring.clone(), Load::default(), keys).fingerprint();
+    /// let bounded = |keys| Bounded::new(ring.clone(), LoadFactor::default(), keys).fingerprint();
     /// assert_eq!(bounded(8), bounded(8));
     /// assert_ne!(bounded(8), bounded(9));
     /// ```

@@ -117,7 +117,7 @@ mod storage;
 mod token;
 pub mod topology;
 
-pub use bounded::{Bounded, Load};
+pub use bounded::{Bounded, LoadFactor};
 pub use error::MemberError;
 pub use hash::KeyHash;
 pub use hash_ring::{HashRing, MAX_POINTS};

@@ -88,11 +88,11 @@ impl<P: for<'k> Placement<Position<'k> = Token>> Partitions<P> {
     /// ```
     /// # use quorate_ring::{Inline, KeyHash, Modulo, Partitions, Token};
     /// let parts = Partitions::new(Modulo::<Inline<2>>::new(KeyHash::default()), 4)?;
-    /// assert_eq!(parts.part(Token::MAX), 15);
+    /// assert_eq!(parts.partition_of(Token::MAX), 15);
     /// # Ok::<(), quorate_ring::PartitionsError>(())
     /// ```
     #[must_use]
-    pub const fn part(&self, token: Token) -> u64 {
+    pub const fn partition_of(&self, token: Token) -> u64 {
         match token.get().checked_shr(64_u32.saturating_sub(self.bits)) {
             Some(part) => part,
             None => 0, // one part
@@ -114,11 +114,15 @@ impl<P: for<'k> Placement<Position<'k> = Token>> Placement for Partitions<P> {
     }
 
     fn walk(&self, at: Self::Position<'_>) -> impl Iterator<Item = (NodeId, Zone)> {
-        self.placement.walk(self.token_of(self.part(at)))
+        self.placement.walk(self.token_of(self.partition_of(at)))
     }
 
     fn zones(&self) -> usize {
         self.placement.zones()
+    }
+
+    fn nodes(&self) -> usize {
+        self.placement.nodes()
     }
 
     fn fingerprint(&self) -> u64 {

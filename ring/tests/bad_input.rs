@@ -8,9 +8,9 @@ use quorate_core::{Full, NodeId, Rng};
 use quorate_ring::pbs::{Fraction, PbsError, stale_by, stale_read};
 use quorate_ring::ranges::{self, RangeError, Ranges, SplitFinder};
 use quorate_ring::{
-    Bounded, Divided, HashRing, Heap, Inline, Jump, KeyHash, Load, MAX_POINTS, MAX_PREFERENCE,
-    Member, MemberError, Modulo, Move, Partitions, PartitionsError, Placement, Plan, PlanError,
-    PreferenceList, Rendezvous, SLOTS, Slot, Slots, Token, Zone, jump,
+    Bounded, Divided, HashRing, Heap, Inline, Jump, KeyHash, LoadFactor, MAX_POINTS,
+    MAX_PREFERENCE, Member, MemberError, Modulo, Move, Partitions, PartitionsError, Placement,
+    Plan, PlanError, PreferenceList, Rendezvous, SLOTS, Slot, Slots, Token, Zone, jump,
 };
 
 const HASH: KeyHash = KeyHash::new([3, 4]);
@@ -220,12 +220,12 @@ fn placement_without_nodes_has_no_owner() {
         check(&nodes, key);
         assert_eq!(nodes, Jump::new(HASH));
     }
-    let mut bounded = Bounded::new(HashRing::<Heap>::new(HASH, 4), Load::default(), 9);
+    let mut bounded = Bounded::new(HashRing::<Heap>::new(HASH, 4), LoadFactor::default(), 9);
     let before = bounded.clone();
     assert_eq!((bounded.capacity(), bounded.place(Token::MIN)), (0, Err(Full)));
     bounded.release(node(1));
     assert_eq!(bounded.chain(Token::MIN).count(), 0);
-    assert_eq!((bounded.load_of(node(1)), &bounded), (None, &before));
+    assert_eq!((bounded.keys_of(node(1)), &bounded), (None, &before));
 }
 
 #[test]
@@ -340,24 +340,24 @@ fn there_may_be_more_zones_than_replicas() {
 #[test]
 fn loads_and_keys_have_bounds() {
     for (numerator, denominator) in [(0, 0), (1, 0), (0, 1), (3, 4), (u32::MAX - 1, u32::MAX)] {
-        assert_eq!(Load::new(numerator, denominator), None);
+        assert_eq!(LoadFactor::new(numerator, denominator), None);
     }
     let ring = with!(HashRing::<Heap>::new(HASH, 4), [1, 2, 3]);
-    let most = Load::new(u32::MAX, 1).unwrap();
+    let most = LoadFactor::new(u32::MAX, 1).unwrap();
     assert_eq!(Bounded::new(ring.clone(), most, u64::MAX).capacity(), u64::MAX);
     assert_eq!(
-        Bounded::new(ring.clone(), Load::new(1, 1).unwrap(), u64::MAX).capacity(),
+        Bounded::new(ring.clone(), LoadFactor::new(1, 1).unwrap(), u64::MAX).capacity(),
         u64::MAX / 3
     );
-    let mut none = Bounded::new(ring.clone(), Load::default(), 0);
+    let mut none = Bounded::new(ring.clone(), LoadFactor::default(), 0);
     assert_eq!((none.capacity(), none.place(Token::MIN)), (0, Err(Full)));
     // one more than was announced
-    let mut bounded = Bounded::new(ring, Load::new(1, 1).unwrap(), 5);
+    let mut bounded = Bounded::new(ring, LoadFactor::new(1, 1).unwrap(), 5);
     assert_eq!(bounded.capacity(), 2);
     let placed = (0..6).filter(|_| bounded.place(Token::MIN).is_ok()).count();
     assert_eq!((placed, bounded.place(Token::MIN)), (6, Err(Full)));
     // no mark is made for a key that nobody took
-    let mut full = Bounded::new(bounded.ring().clone(), Load::new(1, 1).unwrap(), 3);
+    let mut full = Bounded::new(bounded.ring().clone(), LoadFactor::new(1, 1).unwrap(), 3);
     for id in 1..=3 {
         full.restore(node(id), 1, false).unwrap();
     }
@@ -371,9 +371,9 @@ fn loads_and_keys_have_bounds() {
     bounded.release(node(9));
     assert_eq!(bounded, before);
     (0..9).for_each(|_| bounded.release(node(1)));
-    assert_eq!(bounded.load_of(node(1)), Some(0));
+    assert_eq!(bounded.keys_of(node(1)), Some(0));
     bounded.reset();
-    assert_eq!(bounded, Bounded::new(bounded.ring().clone(), Load::new(1, 1).unwrap(), 5));
+    assert_eq!(bounded, Bounded::new(bounded.ring().clone(), LoadFactor::new(1, 1).unwrap(), 5));
 }
 
 #[test]
@@ -494,7 +494,10 @@ fn parts_are_at_most_2_to_the_32() {
         let nodes = with!(Rendezvous::<Heap>::new(HASH), [1, 2, 3]);
         let parts = Partitions::new(nodes, bits).unwrap();
         let last = (1_u128 << bits) - 1;
-        assert_eq!((parts.part(Token::MIN), u128::from(parts.part(Token::MAX))), (0, last));
+        assert_eq!(
+            (parts.partition_of(Token::MIN), u128::from(parts.partition_of(Token::MAX))),
+            (0, last)
+        );
         let first = parts.end_of_range(Token::MIN);
         assert_eq!(u128::from(first.get()), (1_u128 << (64 - bits)) - 1);
         assert_eq!(parts.end_of_range(Token::MAX), Token::MAX);

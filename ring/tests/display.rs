@@ -5,8 +5,8 @@ use quorate_core::NodeId;
 use quorate_ring::pbs::{Fraction, PbsError};
 use quorate_ring::ranges::{NoSplit, RangeError};
 use quorate_ring::{
-    HashRing, Heap, KeyHash, Load, MemberError, Move, PartitionsError, PlanError, Slot, Token,
-    TokenRange, Zone,
+    HashRing, Heap, KeyHash, LoadFactor, MemberError, Move, PartitionsError, PlanError, Slot,
+    Token, TokenRange, Zone,
 };
 
 const NODE: NodeId = NodeId::new(7);
@@ -16,7 +16,7 @@ fn values_are_shown_as_they_are_written() {
     let range = TokenRange::new(Token::new(3), Token::new(1));
     assert_eq!(range.to_string(), "3..=1");
     assert_eq!([Token::MAX.to_string(), Zone::new(4).to_string()], ["18446744073709551615", "4"]);
-    assert_eq!([Slot::MAX.to_string(), Load::default().to_string()], ["16383", "5/4"]);
+    assert_eq!([Slot::MAX.to_string(), LoadFactor::default().to_string()], ["16383", "5/4"]);
     assert_eq!(Fraction::new(2, 6).unwrap().to_string(), "1/3");
     let to = NodeId::new(8);
     let copy = Move::Copy { range, from: Some(NODE), to };

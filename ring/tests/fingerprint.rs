@@ -5,8 +5,8 @@ use quorate_core::NodeId;
 use quorate_ring::ranges::{self, Ranges};
 use quorate_ring::topology::{Freshness, MemberState, Topology, Version};
 use quorate_ring::{
-    Bounded, HashRing, Heap, Inline, Jump, KeyHash, Load, Member, Modulo, Partitions, Placement,
-    Rendezvous, Slot, Slots, Token, Zone,
+    Bounded, HashRing, Heap, Inline, Jump, KeyHash, LoadFactor, Member, Modulo, Partitions,
+    Placement, Rendezvous, Slot, Slots, Token, Zone,
 };
 
 type Store = Inline<8, 128>;
@@ -206,7 +206,7 @@ fn slot_runs_and_ranges_count() {
 fn load_and_keys_count() {
     let of = |numerator, keys, members: &[Member]| {
         let ring = hash_ring([0, 0], 4, members);
-        Bounded::new(ring, Load::new(numerator, 4).unwrap(), keys).fingerprint()
+        Bounded::new(ring, LoadFactor::new(numerator, 4).unwrap(), keys).fingerprint()
     };
     let members = [1, 2].map(member);
     all_differ(&[
@@ -215,7 +215,7 @@ fn load_and_keys_count() {
         of(5, 9, &members),
         of(5, 8, &members[1..]),
     ]);
-    let mut bounded = Bounded::new(hash_ring([0, 0], 4, &members), Load::default(), 8);
+    let mut bounded = Bounded::new(hash_ring([0, 0], 4, &members), LoadFactor::default(), 8);
     let before = bounded.fingerprint();
     bounded.place(Token::MIN).unwrap();
     assert_eq!(bounded.fingerprint(), before);
@@ -244,7 +244,7 @@ fn fingerprints_are_stable() {
         ),
         (
             "bounded",
-            Bounded::new(hash_ring(seed, 4, &members), Load::default(), 9).fingerprint(),
+            Bounded::new(hash_ring(seed, 4, &members), LoadFactor::default(), 9).fingerprint(),
             0x76db_a5e4_5252_c5de,
         ),
     ];

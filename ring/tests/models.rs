@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_core::{NodeId, Rng};
 use quorate_ring::{
-    Bounded, HashRing, Inline, Jump, KeyHash, Load, Member, MemberError, Placement, Rendezvous,
-    Slot, Slots, Token, Zone,
+    Bounded, HashRing, Inline, Jump, KeyHash, LoadFactor, Member, MemberError, Placement,
+    Rendezvous, Slot, Slots, Token, Zone,
 };
 
 const fn node(id: u64) -> NodeId {
@@ -280,7 +280,7 @@ fn readers_find_what_spilled() {
         let members = 1 + rng.below(8);
         (1..=members).for_each(|id| Changing::add(&mut ring, Member::new(node(id))));
         let keys = 50;
-        let mut bounded = Bounded::new(ring, Load::new(5, 4).unwrap(), keys);
+        let mut bounded = Bounded::new(ring, LoadFactor::new(5, 4).unwrap(), keys);
         let mut placed = Vec::new();
         for _ in 0..200 {
             if placed.len() as u64 == keys || (!placed.is_empty() && rng.chance(1, 4)) {
@@ -294,7 +294,7 @@ fn readers_find_what_spilled() {
             for (token, node) in &placed {
                 assert!(bounded.chain(*token).any(|asked| asked == *node));
             }
-            let loads = (1..=members).map(|id| bounded.load_of(node(id)).unwrap());
+            let loads = (1..=members).map(|id| bounded.keys_of(node(id)).unwrap());
             assert_eq!(loads.clone().sum::<u64>(), placed.len() as u64);
             assert!(loads.max().unwrap() <= bounded.capacity());
         }

@@ -7,7 +7,7 @@ use quorate_core::{NodeId, Rng};
 use quorate_ring::ranges::{NoSplit, RangeError, Ranges, SplitFinder, may_merge};
 use quorate_ring::topology::{Freshness, MemberState, Topology, TopologyError};
 use quorate_ring::{
-    Bounded, Divided, HashRing, Heap, Inline, Jump, KeyHash, Load, Member, Modulo, Move,
+    Bounded, Divided, HashRing, Heap, Inline, Jump, KeyHash, LoadFactor, Member, Modulo, Move,
     Partitions, Placement, Plan, Rendezvous, Slots, Token, TokenRange, Zone, jump,
 };
 
@@ -664,7 +664,8 @@ fn ring_with_one_point_is_one_range() {
 fn every_later_reader_finds_what_spilled() {
     let mut rng = Rng::new(43);
     for seed in 0..20 {
-        let mut bounded = Bounded::new(ring(6, &members(1..=6)), Load::new(9, 8).unwrap(), 60);
+        let mut bounded =
+            Bounded::new(ring(6, &members(1..=6)), LoadFactor::new(9, 8).unwrap(), 60);
         let mut placed = Vec::new();
         let mut readers = Vec::new();
         for key in 0..60 {
@@ -692,7 +693,7 @@ fn every_later_reader_finds_what_spilled() {
         }
     }
     // with room for all, it is the owner alone
-    let mut roomy = Bounded::new(ring(6, &members(1..=6)), Load::new(6, 1).unwrap(), 60);
+    let mut roomy = Bounded::new(ring(6, &members(1..=6)), LoadFactor::new(6, 1).unwrap(), 60);
     for token in tokens(44, 60) {
         assert_eq!(roomy.place(token).ok(), roomy.owner(token));
         assert_eq!(roomy.chain(token).count(), 1);

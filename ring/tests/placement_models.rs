@@ -7,8 +7,8 @@ use quorate_core::{NodeId, Rng};
 use quorate_ring::pbs::{Fraction, stale_by, stale_read};
 use quorate_ring::ranges::{self, Ranges, SplitFinder};
 use quorate_ring::{
-    Bounded, Divided, HashRing, Heap, Inline, Jump, KeyHash, Load, Member, MemberError, Modulo,
-    Partitions, Placement, Rendezvous, Slot, Slots, Token, Zone, jump,
+    Bounded, Divided, HashRing, Heap, Inline, Jump, KeyHash, LoadFactor, Member, MemberError,
+    Modulo, Partitions, Placement, Rendezvous, Slot, Slots, Token, Zone, jump,
 };
 
 const fn node(id: u64) -> NodeId {
@@ -178,7 +178,7 @@ fn bounded_loads_match_a_walk_over_all_points() {
             ring.add_at(Member::new(node(id)), &tokens).unwrap();
         }
         let (keys, numerator) = (rng.below(60), 4 + rng.below(5));
-        let load = Load::new(numerator as u32, 4).unwrap();
+        let load = LoadFactor::new(numerator as u32, 4).unwrap();
         let mut bounded = Bounded::new(ring, load, keys);
         let capacity = (numerator * keys).div_ceil(4 * members);
         assert_eq!(bounded.capacity(), capacity);
@@ -203,7 +203,7 @@ fn bounded_loads_match_a_walk_over_all_points() {
             }
             let mut restarted = Bounded::new(bounded.ring().clone(), load, keys);
             for (id, (keys, spilled)) in &loads {
-                assert_eq!(bounded.load_of(node(*id)), Some(*keys));
+                assert_eq!(bounded.keys_of(node(*id)), Some(*keys));
                 assert_eq!(bounded.has_spilled(node(*id)), *spilled);
                 restarted.restore(node(*id), *keys, *spilled).unwrap();
             }
@@ -300,13 +300,13 @@ fn parts_go_where_their_own_token_goes() {
             for _ in 0..100 {
                 let at = Token::new(rng.next_u64());
                 let part = (u128::from(at.get()) >> (64 - bits)) as u64;
-                assert_eq!(parts.part(at), part);
+                assert_eq!(parts.partition_of(at), part);
                 let direct = placement.preference_list(Token::new(mix(part + 1)), 3, 2);
                 assert_eq!(parts.preference_list(at, 3, 2), direct);
                 assert_eq!(parts.replicas_at(at, 3), parts.replicas(at, 3));
                 let last = parts.end_of_range(at);
-                assert!(last >= at && parts.part(last) == part);
-                assert!(last == Token::MAX || parts.part(last.next()) == part + 1);
+                assert!(last >= at && parts.partition_of(last) == part);
+                assert!(last == Token::MAX || parts.partition_of(last.next()) == part + 1);
             }
         }
     }

@@ -10,7 +10,7 @@ use quorate_ring::pbs::Fraction;
 use quorate_ring::ranges::{self, Ranges};
 use quorate_ring::topology::{Freshness, Version};
 use quorate_ring::{
-    Inline, KeyHash, Load, Member, Move, PreferenceList, Slot, Slots, Token, TokenRange, Zone,
+    Inline, KeyHash, LoadFactor, Member, Move, PreferenceList, Slot, Slots, Token, TokenRange, Zone,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -71,7 +71,7 @@ fn plain_data_is_read_back() {
     same(&Move::Copy { range, from: None, to: node(1) });
     same(&Move::Drop { range, from: node(1) });
     same(&Slot::MAX);
-    same(&Load::default());
+    same(&LoadFactor::default());
     same(&Fraction::new(2, 3).unwrap());
     let walk = || (1..6).map(|id| (node(id), Zone::default()));
     same(&PreferenceList::select(walk, 1, 3, 2));
@@ -80,8 +80,8 @@ fn plain_data_is_read_back() {
 #[test]
 fn plain_data_that_nobody_can_make_is_refused() {
     assert_eq!(read::<Slot>(&bytes(&16_384_u16)), None);
-    assert_eq!(read::<Load>(&bytes(&(3_u32, 4_u32))), None);
-    assert_eq!(read::<Load>(&bytes(&(0_u32, 0_u32))), None);
+    assert_eq!(read::<LoadFactor>(&bytes(&(3_u32, 4_u32))), None);
+    assert_eq!(read::<LoadFactor>(&bytes(&(0_u32, 0_u32))), None);
     assert_eq!(read::<Fraction>(&bytes(&(2_u128, 4_u128))), None);
     assert_eq!(read::<Fraction>(&bytes(&(0_u128, 0_u128))), None);
     assert_eq!(read::<PreferenceList>(&[2, 1, 2, 1, 1]), None);

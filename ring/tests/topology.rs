@@ -305,3 +305,25 @@ fn list_takes_no_more_members_than_places_have_numbers() {
     assert_eq!(topology.join(Member::new(node(65_535))), Err(TopologyError::Full));
     assert_eq!(topology.entries().len(), 65_535);
 }
+
+#[test]
+fn limit_is_no_part_of_what_a_list_says() {
+    use quorate_core::Wire as _;
+    use quorate_ring::Heap;
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+    let hash = |list: &Topology<Heap>| {
+        let mut hasher = DefaultHasher::new();
+        list.hash(&mut hasher);
+        hasher.finish()
+    };
+    let mut list = Topology::<Heap>::with_limit(2);
+    drop(list.join(Member::new(node(1))).unwrap());
+    let read = Topology::<Heap>::from_slice(&list.to_vec()).unwrap();
+    assert_eq!((&read, hash(&read)), (&list, hash(&list)));
+    assert_ne!(read, Topology::with_limit(2));
+    drop(list.join(Member::new(node(2))).unwrap());
+    let before = list.clone();
+    assert_eq!(list.join(Member::new(node(3))), Err(TopologyError::Full));
+    assert_eq!(list, before);
+}

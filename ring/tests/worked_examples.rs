@@ -4,8 +4,8 @@
 use quorate_core::NodeId;
 use quorate_ring::pbs::{Fraction, stale_by, stale_read};
 use quorate_ring::{
-    Bounded, HashRing, Inline, KeyHash, Load, Member, Modulo, Placement, PreferenceList, Slot,
-    Slots, Token, Zone, hash_tag, jump,
+    Bounded, HashRing, Inline, KeyHash, LoadFactor, Member, Modulo, Placement, PreferenceList,
+    Slot, Slots, Token, Zone, hash_tag, jump,
 };
 
 type Ring = HashRing<Inline<8, 16>>;
@@ -62,7 +62,7 @@ fn key_belongs_to_the_first_point_at_or_after_it() {
 #[test]
 fn full_members_spill_clockwise() {
     let circle = ring(&[(A, 0, &[90]), (B, 0, &[180]), (C, 0, &[270]), (D, 0, &[359])]);
-    let mut bounded = Bounded::new(circle, Load::new(5, 4).unwrap(), 8);
+    let mut bounded = Bounded::new(circle, LoadFactor::new(5, 4).unwrap(), 8);
     assert_eq!(bounded.capacity(), 3);
     let keys = [10, 20, 30, 40, 50, 60, 100, 200].map(Token::new);
     let placed = keys.map(|key| bounded.place(key).unwrap());

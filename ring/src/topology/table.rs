@@ -1,4 +1,4 @@
-use core::hash::Hasher as _;
+use core::hash::{Hash, Hasher};
 
 use quorate_core::{Full, List, NodeId};
 use siphasher::sip::SipHasher13;
@@ -72,14 +72,14 @@ pub(super) const MAX_EPOCH: u64 = 1 << 62;
 ///
 /// # Limits
 ///
-/// A list takes as many members as its storage does, 65,535 at most, removed ones included, and 40 bytes for each; so does a delta, and for a while a merge. Give
+/// A list takes as many members as its storage does, or on the heap as [`with_limit`](Self::with_limit) says, 65,535 at most, removed ones included, and 40 bytes for each; so does a delta, and for a while a merge. Give
 /// all nodes the same limit. Changes, merges and versions take time in proportion to the members.
 ///
 /// ```
 /// use quorate_ring::{Inline, topology::Topology};
 /// assert!(size_of::<Topology<Inline<64>>>() <= 32 + 40 * 64);
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Debug)]
 pub struct Topology<S: Storage> {
     pub(super) epoch: u64,
     /// What happened to a node up to this epoch, and is not in the list, is forgotten: all entries changed after it.
@@ -87,6 +87,24 @@ pub struct Topology<S: Storage> {
     /// In the order of their ids.
     pub(super) entries: S::Entries,
     pub(super) revision: Revision,
+}
+
+/// What lists say, and not how long they may get: one that was read from bytes is equal to the one that was written.
+impl<S: Storage> PartialEq for Topology<S> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.epoch, self.forgotten) == (other.epoch, other.forgotten)
+            && *self.entries == *other.entries
+    }
+}
+
+impl<S: Storage> Eq for Topology<S> {}
+
+impl<S: Storage> Hash for Topology<S> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.epoch, self.forgotten).hash(state);
+        let entries: &[Entry] = &self.entries;
+        entries.hash(state);
+    }
 }
 
 impl<S: Storage> Default for Topology<S> {
@@ -99,7 +117,24 @@ impl<S: Storage> Topology<S> {
     /// No members, in epoch 0. With `Heap` storage there may be 65,535.
     #[must_use]
     pub fn new() -> Self {
-        let entries = <S as Kinds>::Entries::with_limit(MAX_MEMBERS);
+        Self::with_limit(MAX_MEMBERS)
+    }
+
+    /// The same for at most so many members, removed ones among them, where the storage has no limit of its own: what a peer can make this
+    /// list grow to.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, Member};
+    /// # use quorate_ring::topology::{Topology, TopologyError};
+    /// let mut topology = Topology::<Inline<1>>::with_limit(1);
+    /// topology.join(Member::new(NodeId::new(1)))?;
+    /// assert_eq!(topology.join(Member::new(NodeId::new(2))), Err(TopologyError::Full));
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[must_use]
+    pub fn with_limit(members: usize) -> Self {
+        let entries = <S as Kinds>::Entries::with_limit(members.min(MAX_MEMBERS));
         Self { epoch: 0, forgotten: 0, entries, revision: Revision::default() }
     }
 
