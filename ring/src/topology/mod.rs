@@ -8,6 +8,7 @@ mod crdt;
 mod entry;
 mod error;
 mod merge;
+mod request_version;
 mod revision;
 #[cfg(feature = "serde")]
 mod serde_form;

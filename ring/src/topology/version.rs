@@ -1,11 +1,6 @@
 use core::fmt;
-use core::hash::Hasher as _;
 
 use quorate_core::wire;
-use siphasher::sip::SipHasher13;
-
-use super::Topology;
-use crate::{Placement, Storage};
 
 wire! {
     /// Which list of members, or which placement, a node uses: the epoch of its last change, and a hash of what it is.
@@ -28,7 +23,7 @@ wire! {
     ///
     /// [`Slots`](crate::Slots), [`Ranges`](crate::ranges::Ranges) and [`Jump`](crate::Jump) are not made of a list: their assignments, or their history,
     /// come from a replicated log that orders the changes. Their epoch is the index of the last one in the log, and their digest the
-    /// [fingerprint](Placement::fingerprint): `Version { epoch: index, digest: slots.fingerprint() }`. The older side then reads the log
+    /// [fingerprint](crate::Placement::fingerprint): `Version { epoch: index, digest: slots.fingerprint() }`. The older side then reads the log
     /// on; a conflict there means that two logs were taken for one, and no merge settles it.
     ///
     /// Whatever [`compare`](Self::compare) says of versions of lists, [`Topology::merge`](super::Topology::merge) is the answer, and loses no change: a newer list
@@ -62,35 +57,6 @@ pub enum Freshness {
 }
 
 impl Version {
-    /// The version of a list and a placement made of it, for requests.
-    ///
-    /// It takes as long as [`Placement::fingerprint`] does: keep it until the list changes.
-    ///
-    /// ```
-    /// use quorate_core::NodeId;
-    /// use quorate_ring::topology::{Freshness, Topology, Version};
-    /// use quorate_ring::{HashRing, Inline, KeyHash, Member};
-    /// let mut topology = Topology::<Inline<4, 64>>::new();
-    /// topology.join(Member::new(NodeId::new(1)))?;
-    /// let ring = |seed| {
-    ///     let mut ring = HashRing::<Inline<4, 64>>::new(KeyHash::new([seed, 0]), 16);
-    ///     topology.next_holders().try_for_each(|member| ring.add(member))?;
-    ///     Ok::<_, quorate_ring::MemberError>(Version::of(&topology, &ring))
-    /// };
-    /// assert_eq!(ring(1)?.compare(ring(1)?), Freshness::Same);
-    /// assert_eq!(ring(1)?.compare(ring(2)?), Freshness::Conflict);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn of<S: Storage>(topology: &Topology<S>, placement: &impl Placement) -> Self {
-        let Self { epoch, digest } = topology.version();
-        let mut hasher = SipHasher13::new();
-        for half in [digest, placement.fingerprint()] {
-            hasher.write(&half.to_le_bytes());
-        }
-        Self { epoch, digest: hasher.finish() }
-    }
-
     /// How this version stands to the other.
     #[must_use]
     pub const fn compare(self, other: Self) -> Freshness {
