@@ -22,7 +22,18 @@ impl Rng {
     /// The next 64 bits.
     pub const fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        Self::mix(self.0)
+    }
+
+    /// Spreads each bit of a number over all bits of another, one to one: the finalizer of the generator (Steele, Lea and Flood, 2014).
+    /// It is a fast hash of a number, and no protection against those who choose numbers.
+    ///
+    /// ```
+    /// use quorate_core::Rng;
+    /// assert_eq!((Rng::mix(0), Rng::mix(1)), (0, 0x5692_161d_100b_05e5));
+    /// ```
+    #[must_use]
+    pub const fn mix(mut z: u64) -> u64 {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)

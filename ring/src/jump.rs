@@ -1,8 +1,7 @@
-use quorate_core::{List, NodeId};
+use quorate_core::{List, NodeId, Rng};
 
 use crate::fingerprint::Fingerprint;
 use crate::members::count_zones_of;
-use crate::rendezvous::mix;
 use crate::storage::Kinds;
 use crate::{KeyHash, Member, MemberError, Placement, Storage, Token, Zone};
 
@@ -22,11 +21,10 @@ const MAX_BUCKETS: usize = 1 << 24;
 /// A lookup takes about ln n steps for n buckets, and more where many are marked: after the first member, and then the last ones one after
 /// the other have gone, up to a step for each marked bucket. Shares are as even as random keys are. Unlike a
 /// ring, it depends on the order of changes: all nodes must add and remove the same members in the same order, for
-/// example as commands of a replicated log. A list of members, such as a [`Topology`](crate::topology::Topology), does not tell that order: a value
-/// that is built anew from it places nearly all keys elsewhere. A node that joins or restarts gets the value itself, through the feature `serde`.
+/// example as commands of a replicated log. A node that joins or restarts gets the value itself, through the feature `serde`.
 ///
-/// **Do not make it anew of a [`Topology`](crate::topology::Topology)**, which lists members in the order of their ids: where member 3 joins members 1, 2
-/// and 4 to 10, four in five keys would move. Add and remove at the `Jump` that is there.
+/// **Do not build it anew from a [`Topology`](crate::topology::Topology)**, which lists members in the order of their ids: where member 3 joins members 1, 2
+/// and 4 to 10, four in five keys would move. Add and remove members of the `Jump` that is there.
 ///
 /// When a member is added, the owner of a key changes to that member or not at all. Further replicas come from further hashes of the
 /// key, so some of them may also move between other members. A zone that has few of the buckets is found by going through all of them, in an
@@ -213,7 +211,7 @@ impl<S: Storage> Jump<S> {
         let mut bucket = jump(token, u32::try_from(self.buckets.len()).ok()?)?;
         // each turn has fewer buckets left than the one before
         while let Some(Marked { left, .. }) = marked(bucket) {
-            let hash = mix(token ^ mix(u64::from(bucket).wrapping_add(1)));
+            let hash = Rng::mix(token ^ Rng::mix(u64::from(bucket).wrapping_add(1)));
             let mut next = u32::try_from(hash.checked_rem(u64::from(left))?).ok()?;
             // of the buckets that are left, this is the number; those that went before are passed
             while let Some(earlier) = marked(next).filter(|marked| marked.left >= left) {
@@ -231,8 +229,8 @@ impl<S: Storage> Jump<S> {
         let places = self.buckets.len().next_power_of_two() as u64; // of 2^24 at most
         let last = places.saturating_sub(1);
         let half = places.trailing_zeros().div_ceil(2);
-        let first = mix(!token);
-        let step = mix(first) | 1;
+        let first = Rng::mix(!token);
+        let step = Rng::mix(first) | 1;
         (0..places).filter_map(move |number| {
             // odd factors, and a number with its upper half: each of them gives no number twice
             let even = first.wrapping_add(number.wrapping_mul(step)) & last;
@@ -257,7 +255,7 @@ impl<S: Storage> Placement for Jump<S> {
     fn walk(&self, at: Self::Position<'_>) -> impl Iterator<Item = (NodeId, Zone)> {
         let hashes = (0..TRIES).map(move |number| match number {
             0 => at.get(),
-            _ => mix(at.get().wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))),
+            _ => Rng::mix(at.get().wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))),
         });
         let hashed = hashes.filter_map(|token| self.member_at(u64::from(self.bucket(token)?)));
         hashed.chain(self.scattered(at.get()))

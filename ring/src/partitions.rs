@@ -102,7 +102,7 @@ impl<P: for<'k> Placement<Position<'k> = Token>> Partitions<P> {
     /// The token that stands for a partition. It is a hash of the partition's number: the numbers themselves would all lie in one
     /// place of the circle.
     const fn token_of(&self, part: u64) -> Token {
-        Token::new(crate::rendezvous::mix(part.wrapping_add(1)))
+        Token::new(quorate_core::Rng::mix(part.wrapping_add(1)))
     }
 }
 

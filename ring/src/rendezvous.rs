@@ -1,4 +1,4 @@
-use quorate_core::{List, NodeId};
+use quorate_core::{List, NodeId, Rng};
 
 use crate::fingerprint::Fingerprint;
 use crate::log2::neg_log2;
@@ -79,7 +79,7 @@ impl<S: Storage> Rendezvous<S> {
             self.members.remove(place);
             return Err(MemberError::Full);
         }
-        self.settle();
+        self.update_summary();
         Ok(())
     }
 
@@ -92,7 +92,7 @@ impl<S: Storage> Rendezvous<S> {
         let place = place_of(&self.members, node).map_err(|_| MemberError::Unknown(node))?;
         self.members.remove(place);
         self.seeds.remove(place);
-        self.settle();
+        self.update_summary();
         Ok(())
     }
 
@@ -119,7 +119,7 @@ impl<S: Storage> Rendezvous<S> {
         if let Some(member) = self.members.get_mut(place) {
             member.weight = weight;
         }
-        self.settle();
+        self.update_summary();
         Ok(())
     }
 
@@ -129,7 +129,7 @@ impl<S: Storage> Rendezvous<S> {
         &self.members
     }
 
-    fn settle(&mut self) {
+    fn update_summary(&mut self) {
         let first = self.members.first().map(|member| member.weight);
         self.uniform = self.members.iter().all(|member| Some(member.weight) == first);
         self.zones = count_zones(&self.members);
@@ -139,7 +139,7 @@ impl<S: Storage> Rendezvous<S> {
     fn next_after(&self, token: Token, floor: Option<Rank>) -> Option<(Rank, Member)> {
         let mut best: Option<(Rank, Member)> = None;
         for (member, seed) in self.members.iter().zip(self.seeds.iter()) {
-            let hash = mix(token.get() ^ *seed);
+            let hash = Rng::mix(token.get() ^ *seed);
             let cost = match self.uniform {
                 true => 0,
                 false => (neg_log2(hash) << 16).checked_div(member.weight.into()).unwrap_or(0),
@@ -187,11 +187,4 @@ impl<S: Storage> Placement for Rendezvous<S> {
         fingerprint.members(&self.members);
         fingerprint.finish()
     }
-}
-
-/// The finalizer of SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
-pub(crate) const fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
