@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use quorate_core::NodeId;
 use quorate_ring::{
-    HashRing, Heap, Jump, KeyHash, Member, Placement, Rendezvous, Slots, Token, Zone, jump,
+    HashRing, Heap, Jump, KeyHash, Member, MemberError, Placement, Rendezvous, Slots, Token, Zone,
+    jump,
 };
 
 use crate::POINTS;
@@ -15,7 +16,7 @@ use crate::key::mix;
 const HASH: KeyHash = KeyHash::new([0, 0]);
 
 pub(crate) fn cases(all: &mut Vec<Case>, nodes: u64) -> Result<(), Box<dyn Error>> {
-    all.push(hash_ring(nodes)?);
+    all.push(hash_ring(nodes)?.ours());
     all.push(sorted(nodes));
     all.push(rendezvous("quorate Rendezvous", nodes, 1)?.ours());
     all.push(rendezvous("quorate Rendezvous, weights", nodes, 3)?);
@@ -48,26 +49,55 @@ fn three<P: Placement>(placement: &P, at: P::Position<'_>) -> u64 {
     list.replicas().iter().fold(0, |sum, node| sum.wrapping_add(node.get()))
 }
 
-fn hash_ring(nodes: u64) -> Result<Case, Box<dyn Error>> {
-    let make = |zones| {
-        let mut ring = HashRing::<Heap>::new(HASH, POINTS);
-        ring.add_all(&members(nodes, zones)).map(|()| ring)
-    };
-    let (ring, bytes) = weighed(|| make(1));
-    let ring = Rc::new(ring?);
-    let (a, b, c, mut d) = (ring.clone(), ring.clone(), ring.clone(), (*ring).clone());
+/// A placement of tokens that takes members and gives them up, one by one.
+trait Members: for<'k> Placement<Position<'k> = Token> + Clone + 'static {
+    fn join(&mut self, member: Member) -> Result<(), MemberError>;
+    fn leave(&mut self, node: NodeId) -> Result<(), MemberError>;
+}
+
+macro_rules! members {
+    ($($placement:ident),*) => {$(
+        impl Members for $placement<Heap> {
+            fn join(&mut self, member: Member) -> Result<(), MemberError> {
+                self.add(member)
+            }
+
+            fn leave(&mut self, node: NodeId) -> Result<(), MemberError> {
+                self.remove(node)
+            }
+        }
+    )*};
+}
+
+members!(HashRing, Rendezvous, Jump);
+
+/// The case of a placement that is made for so many zones.
+fn of_tokens<P: Members>(
+    (kind, who): (Kind, &'static str),
+    nodes: u64,
+    make: impl Fn(u16) -> Result<P, MemberError>,
+) -> Result<Case, Box<dyn Error>> {
+    let (all, bytes) = weighed(|| make(1));
+    let all = Rc::new(all?);
+    let (a, b, c, mut d) = (all.clone(), all.clone(), all.clone(), (*all).clone());
     let zones = make(3)?;
-    Ok(Case::new(Kind::Ring, "quorate HashRing", bytes)
-        .ours()
+    Ok(Case::new(kind, who, bytes)
         .key(move |key| owner(&*a, a.position(&key.0)))
         .hashed(move |token| owner(&*b, Token::new(token)))
         .three(move |token| three(&*c, Token::new(token)))
         .three_zones(move |token| three(&zones, Token::new(token)))
         .add(move || {
-            let time = timed(|| d.add(Member::new(node(nodes))).is_ok());
-            let _ = d.remove(node(nodes));
+            let time = timed(|| d.join(Member::new(node(nodes))).is_ok());
+            let _ = d.leave(node(nodes));
             time
         }))
+}
+
+fn hash_ring(nodes: u64) -> Result<Case, Box<dyn Error>> {
+    of_tokens((Kind::Ring, "quorate HashRing"), nodes, |zones| {
+        let mut ring = HashRing::<Heap>::new(HASH, POINTS);
+        ring.add_all(&members(nodes, zones)).map(|()| ring)
+    })
 }
 
 /// The least of a ring: pairs in a sorted list.
@@ -109,27 +139,13 @@ fn sorted(nodes: u64) -> Case {
 
 /// Weights from 1 to `weights`.
 fn rendezvous(who: &'static str, nodes: u64, weights: u16) -> Result<Case, Box<dyn Error>> {
-    let make = |zones| {
+    of_tokens((Kind::Rendezvous, who), nodes, |zones| {
         let mut all = Rendezvous::<Heap>::new(HASH);
         for (number, member) in members(nodes, zones).into_iter().enumerate() {
             all.add(member.with_weight(1 + number as u16 % weights))?;
         }
-        Ok::<_, quorate_ring::MemberError>(all)
-    };
-    let (all, bytes) = weighed(|| make(1));
-    let all = Rc::new(all?);
-    let (a, b, c, mut d) = (all.clone(), all.clone(), all.clone(), (*all).clone());
-    let zones = make(3)?;
-    let case = Case::new(Kind::Rendezvous, who, bytes)
-        .key(move |key| owner(&*a, a.position(&key.0)))
-        .three(move |token| three(&*c, Token::new(token)))
-        .three_zones(move |token| three(&zones, Token::new(token)))
-        .add(move || {
-            let time = timed(|| d.add(Member::new(node(nodes))).is_ok());
-            let _ = d.remove(node(nodes));
-            time
-        });
-    Ok(case.hashed(move |token| owner(&*b, Token::new(token))))
+        Ok(all)
+    })
 }
 
 /// The least of rendezvous hashing: one multiplication chain for each node, and the greatest.
@@ -143,7 +159,7 @@ fn splitmix(nodes: u64) -> Case {
 
 /// Some have gone.
 fn jumps(who: &'static str, nodes: u64, gone: u64) -> Result<Case, Box<dyn Error>> {
-    let make = |zones| {
+    of_tokens((Kind::Jump, who), nodes, |zones| {
         let mut all = Jump::<Heap>::new(HASH);
         for member in members(nodes, zones) {
             all.add(member)?;
@@ -151,22 +167,8 @@ fn jumps(who: &'static str, nodes: u64, gone: u64) -> Result<Case, Box<dyn Error
         for number in 0..gone {
             all.remove(node(number * 7 % nodes))?;
         }
-        Ok::<_, quorate_ring::MemberError>(all)
-    };
-    let (all, bytes) = weighed(|| make(1));
-    let all = Rc::new(all?);
-    let (a, b, c, mut d) = (all.clone(), all.clone(), all.clone(), (*all).clone());
-    let zones = make(3)?;
-    let case = Case::new(Kind::Jump, who, bytes)
-        .key(move |key| owner(&*a, a.position(&key.0)))
-        .three(move |token| three(&*c, Token::new(token)))
-        .three_zones(move |token| three(&zones, Token::new(token)))
-        .add(move || {
-            let time = timed(|| d.add(Member::new(node(nodes))).is_ok());
-            let _ = d.remove(node(nodes));
-            time
-        });
-    Ok(case.hashed(move |token| owner(&*b, Token::new(token))))
+        Ok(all)
+    })
 }
 
 fn jump_alone(nodes: u64) -> Case {
