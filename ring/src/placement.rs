@@ -9,7 +9,7 @@ use crate::{PreferenceList, Zone};
 ///
 /// A key has a position, and from each position a walk leads over all nodes. The first node of the walk is the owner; the
 /// replicas and fallbacks are chosen from the walk by [`PreferenceList::select`]. A placement of your own implements
-/// [`position`](Self::position), [`walk`](Self::walk) and [`zones`](Self::zones).
+/// [`position`](Self::position), [`walk`](Self::walk), [`zones`](Self::zones) and [`fingerprint`](Self::fingerprint).
 ///
 /// ```
 /// use quorate_core::NodeId;
@@ -78,10 +78,10 @@ pub trait Placement {
     }
 
     /// What tells this placement from others: a hash of the scheme, of the hash function's key, of all other parameters and of the members
-    /// with their weights and zones. Two placements with one fingerprint answer the same, on every machine. It is not proof
-    /// against somebody who looks for two placements with the same one.
+    /// with their weights and zones. Two placements with one fingerprint answer the same, on every machine. It is no
+    /// protection against those who look for two placements with the same one.
     ///
-    /// It is what [`Version::of`](crate::topology::Version::of) puts into requests. It takes a look at everything the placement consists of:
+    /// [`Version::of`](crate::topology::Version::of) hashes it into the version that requests carry. It takes a look at everything the placement consists of:
     /// about a millisecond for 100,000 points.
     ///
     /// ```

@@ -219,7 +219,7 @@ fn weight_that_grows_only_takes() {
 }
 
 #[test]
-fn jump_stays_even_whoever_goes() {
+fn jump_stays_even_after_removals() {
     let mut nodes = Jump::<Inline<64, 256>>::new(KeyHash::default());
     (1..=40).for_each(|id| Changing::add(&mut nodes, Member::new(node(id))));
     let mut rng = Rng::new(2);

@@ -21,7 +21,7 @@ pub(crate) fn change(list: &mut List, rng: &mut Rng) -> Result<List, TopologyErr
     }
 }
 
-/// The same, but that any removed member may be forgotten, whoever knows of it.
+/// The same, but that any removed member may be forgotten, also before all nodes know of the removal.
 pub(crate) fn change_or_forget(list: &mut List, rng: &mut Rng) -> Result<List, TopologyError> {
     match rng.below(6) {
         0 => list.forget(NodeId::new(1 + rng.below(6))),
