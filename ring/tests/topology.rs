@@ -327,3 +327,25 @@ fn limit_is_no_part_of_what_a_list_says() {
     assert_eq!(list.join(Member::new(node(3))), Err(TopologyError::Full));
     assert_eq!(list, before);
 }
+
+/// A removal and a join elsewhere may begin one incarnation: neither knew of the other, and the removal holds.
+#[test]
+fn removal_holds_in_its_incarnation() {
+    let mut base = Topology::<Inline<4>>::new();
+    drop(base.join(Member::new(node(1))).unwrap());
+    drop(base.set_state(node(1), MemberState::Up).unwrap());
+    let [mut again, mut removed] = [base.clone(), base];
+    drop(again.set_state(node(1), MemberState::Removed).unwrap());
+    drop(again.join(Member::new(node(1))).unwrap());
+    drop(again.set_state(node(1), MemberState::Up).unwrap());
+    drop(removed.join(Member::new(node(9))).unwrap());
+    drop(removed.set_state(node(1), MemberState::Removed).unwrap());
+    let [one, other] = [&again, &removed].map(|list| *list.get(node(1)).unwrap());
+    assert_eq!(one.incarnation(), other.incarnation());
+    assert!(one.changed() > other.changed());
+    let both = again.clone();
+    again.merge(&removed).unwrap();
+    removed.merge(&both).unwrap();
+    assert_eq!(again, removed);
+    assert_eq!(again.get(node(1)).unwrap().state(), MemberState::Removed);
+}
