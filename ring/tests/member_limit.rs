@@ -3,7 +3,8 @@
 
 use std::thread;
 
-use quorate_core::NodeId;
+use quorate_core::{NodeId, Wire as _, Writer};
+use quorate_ring::topology::{Topology, TopologyError};
 use quorate_ring::{HashRing, Heap, Inline, KeyHash, Member, MemberError, Modulo, Placement, Zone};
 
 fn member(id: u64) -> Member {
@@ -35,4 +36,27 @@ fn storage_with_more_room_takes_no_more() {
         assert_eq!(nodes.members().len(), 65_535);
     };
     thread::Builder::new().stack_size(64 << 20).spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn topology_takes_65_535_members_and_no_more() {
+    // one by one, each looks at all before it: they come as bytes
+    let mut bytes = vec![0; 1 << 21];
+    let mut out = Writer::new(&mut bytes);
+    [1, 0, 65_535].into_iter().for_each(|number| out.u64(number));
+    for id in 0..65_535 {
+        [1, 1].into_iter().for_each(|number| out.u64(number)); // its incarnation, and when it changed
+        out.u8(0); // it joins
+        [id, 1, 0].into_iter().for_each(|number| out.u64(number));
+    }
+    let len = out.needed();
+    bytes.truncate(len);
+    let run = move || {
+        let mut list = Topology::<Inline<65_540>>::from_slice(&bytes).unwrap();
+        assert_eq!(list.entries().len(), 65_535);
+        let refused = list.join(Member::new(NodeId::new(65_535))).map(drop);
+        assert_eq!(refused, Err(TopologyError::Full));
+        assert_eq!(list.entries().len(), 65_535);
+    };
+    thread::Builder::new().stack_size(256 << 20).spawn(run).unwrap().join().unwrap();
 }
