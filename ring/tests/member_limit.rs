@@ -5,7 +5,9 @@ use std::thread;
 
 use quorate_core::{NodeId, Wire as _, Writer};
 use quorate_ring::topology::{Topology, TopologyError};
-use quorate_ring::{HashRing, Heap, Inline, KeyHash, Member, MemberError, Modulo, Placement, Zone};
+use quorate_ring::{
+    HashRing, Heap, Inline, KeyHash, Member, MemberError, Modulo, Placement, Storage, Zone,
+};
 
 fn member(id: u64) -> Member {
     // zones are many, so that they need not be counted to the end with each member
@@ -51,12 +53,13 @@ fn topology_takes_65_535_members_and_no_more() {
     }
     let len = out.needed();
     bytes.truncate(len);
-    let run = move || {
-        let mut list = Topology::<Inline<65_540>>::from_slice(&bytes).unwrap();
-        assert_eq!(list.entries().len(), 65_535);
+    fn check<S: Storage>(bytes: &[u8]) {
+        let mut list = Topology::<S>::from_slice(bytes).unwrap();
         let refused = list.join(Member::new(NodeId::new(65_535))).map(drop);
         assert_eq!(refused, Err(TopologyError::Full));
         assert_eq!(list.entries().len(), 65_535);
-    };
+    }
+    check::<Heap>(&bytes);
+    let run = move || check::<Inline<65_540>>(&bytes);
     thread::Builder::new().stack_size(256 << 20).spawn(run).unwrap().join().unwrap();
 }

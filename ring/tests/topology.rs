@@ -295,17 +295,6 @@ fn what_is_forgotten_makes_room_before_a_merge() {
     assert_eq!(here, there);
 }
 
-#[cfg(feature = "alloc")]
-#[test]
-fn list_takes_no_more_members_than_places_have_numbers() {
-    let mut topology = Topology::<quorate_ring::Heap>::new();
-    for id in 0..65_535 {
-        topology.join(Member::new(node(id))).unwrap();
-    }
-    assert_eq!(topology.join(Member::new(node(65_535))), Err(TopologyError::Full));
-    assert_eq!(topology.entries().len(), 65_535);
-}
-
 #[test]
 fn limit_is_no_part_of_what_a_list_says() {
     use quorate_core::Wire as _;

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use quorate_core::{NodeId, Rng};
 use quorate_ring::{
-    HashRing, Heap, Jump, KeyHash, Member, Modulo, Placement, PreferenceList, Rendezvous, Token,
-    Zone,
+    Bounded, HashRing, Heap, Jump, KeyHash, LoadFactor, Member, Modulo, Partitions, Placement,
+    PreferenceList, Rendezvous, Token, Zone,
 };
 
 /// A placement that counts the steps of its walks.
@@ -74,4 +74,12 @@ fn list_of_all_nodes_stops_at_the_last_one() {
     check(with!(Rendezvous::<Heap>::new(hash)), 6);
     check(with!(Modulo::<Heap>::new(hash)), 6);
     check(with!(Jump::<Heap>::new(hash)), 100);
+}
+
+#[test]
+fn placement_over_another_has_its_nodes() {
+    let mut ring = HashRing::<Heap>::new(KeyHash::default(), 4);
+    ring.add_all(&[1, 2, 3].map(member)).unwrap();
+    assert_eq!(Partitions::new(ring.clone(), 4).unwrap().nodes(), 3);
+    assert_eq!(Bounded::new(ring, LoadFactor::default(), 9).nodes(), 3);
 }
