@@ -35,7 +35,7 @@ const CHECKS: &[&[&str]] = &[
 
 /// After the models of all protocols. What each protocol may take is in `protocol.rs`.
 const BUGS_AND_PROGRAMS: &[&[&str]] =
-    &[&["bugs", "--sample"], &["firmware"], &["nemesis", "--seconds", "60"]];
+    &[&["bugs", "--check"], &["bugs", "--sample"], &["firmware"], &["nemesis", "--seconds", "60"]];
 
 /// The last step.
 const TESTS: &[&str] = &["test", "--no-fail-fast"];

@@ -37,6 +37,8 @@ nothing.
     cargo xtask bugs election        those of a crate
     cargo xtask bugs --seeds 500     another budget of seeds for each (40000 unless told)
     cargo xtask bugs --list          names and the rules they break, without running anything
+    cargo xtask bugs --check         only whether each patch applies and compiles; CI runs this for
+                                     all of them, as a sample would come across a stale one by luck
     cargo xtask bugs --sample        as many of each crate as 120 seconds allow, in an order that
                                      the commit determines; CI runs this
     cargo xtask bugs --budget 300    the same with so many seconds
@@ -82,10 +84,12 @@ fn run(args: &[String]) -> Outcome {
     let mut seeds = SEEDS;
     let mut filter = String::new();
     let (mut budget, mut order) = (None, None);
+    let mut check_only = false;
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         match arg.as_str() {
             "--list" => return list(),
+            "--check" => check_only = true,
             "--open" => return open(rest.next()),
             "--save" => return save(rest.next()),
             "--seeds" => seeds = number(arg, rest.next())?,
@@ -104,6 +108,9 @@ fn run(args: &[String]) -> Outcome {
         return Err(Failure::usage("--order is for --sample or --budget SECONDS"));
     }
     let bugs = Bug::load(&filter)?;
+    if check_only {
+        return compile(&bugs);
+    }
     let order = order.unwrap_or_else(commit::number);
     let mut wrong = Vec::new();
     for krate in crates() {
@@ -134,6 +141,22 @@ fn list() -> Outcome {
         println!("{:<32} {}", bug.name, bug.rule);
     }
     Ok(())
+}
+
+/// Plants one bug after the other and lets the compiler look at each, without building anything.
+fn compile(bugs: &[Bug]) -> Outcome {
+    let scratch = Scratch::new("bugs-check")?;
+    let mut wrong = Vec::new();
+    for bug in bugs {
+        scratch.reset()?;
+        let checked = bug.plant(&scratch).and_then(|()| cargo("check", &scratch).read());
+        if let Err(failure) = checked {
+            println!("{:<34} does not compile", bug.name);
+            wrong.push(format!("{}: {failure}", bug.name));
+        }
+    }
+    println!("{} of {} planted bugs apply and compile", bugs.len() - wrong.len(), bugs.len());
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::failed(wrong.join("\n"))) }
 }
 
 fn open(name: Option<&String>) -> Outcome {
@@ -240,13 +263,7 @@ fn plant(scratch: &Scratch, bug: &Bug) -> Outcome<PathBuf> {
 
 /// Builds the simulator from what is in the copy, and returns where it is.
 fn build(scratch: &Scratch, name: &str) -> Outcome<PathBuf> {
-    let cargo = Tool::cargo()
-        .args(["build", "--quiet", "--release", "-p", "quorate-sim-cli", "--bin", "sim"])
-        .args(["--config", "profile.release.debug=false"])
-        .args(["--config", "profile.release.incremental=true"])
-        .env("CARGO_TARGET_DIR", &scratch.target)
-        .env("RUSTFLAGS", "-Awarnings") // a bug may leave something unused
-        .dir(&scratch.tree);
+    let cargo = cargo("build", scratch).args(["--release"]);
     let cargo = if name == CONTROL { cargo.announce() } else { cargo };
     cargo.read()?;
     let folder = scratch.target.join("bugs");
@@ -254,6 +271,17 @@ fn build(scratch: &Scratch, name: &str) -> Outcome<PathBuf> {
     let (built, program) = (scratch.target.join("release/sim"), folder.join(name));
     fs::copy(&built, &program).map_err(Failure::io(built.display()))?;
     Ok(program)
+}
+
+/// Cargo on the simulator in a copy.
+fn cargo(command: &str, scratch: &Scratch) -> Tool {
+    Tool::cargo()
+        .args([command, "--quiet", "-p", "quorate-sim-cli", "--bin", "sim"])
+        .args(["--config", "profile.release.debug=false"])
+        .args(["--config", "profile.release.incremental=true"])
+        .env("CARGO_TARGET_DIR", &scratch.target)
+        .env("RUSTFLAGS", "-Awarnings") // a bug may leave something unused
+        .dir(&scratch.tree)
 }
 
 /// Runs a simulator with a bug, and the seed that finds it without.
