@@ -84,9 +84,12 @@ fn run(args: &[String]) -> Outcome {
     let mut seeds = SEEDS;
     let mut filter = String::new();
     let (mut budget, mut order) = (None, None);
-    let mut check_only = false;
+    let (mut check_only, mut plants) = (false, None);
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
+        if matches!(arg.as_str(), "--seeds" | "--sample" | "--budget" | "--order") {
+            plants = Some(arg);
+        }
         match arg.as_str() {
             "--list" => return list(),
             "--check" => check_only = true,
@@ -106,6 +109,9 @@ fn run(args: &[String]) -> Outcome {
     }
     if order.is_some() && budget.is_none() {
         return Err(Failure::usage("--order is for --sample or --budget SECONDS"));
+    }
+    if let (true, Some(flag)) = (check_only, plants) {
+        return Err(Failure::usage(format!("--check runs no simulator: leave {flag} out")));
     }
     let bugs = Bug::load(&filter)?;
     if check_only {
@@ -147,11 +153,12 @@ fn list() -> Outcome {
 fn compile(bugs: &[Bug]) -> Outcome {
     let scratch = Scratch::new("bugs-check")?;
     let mut wrong = Vec::new();
+    println!("compiling {} planted bugs, one at a time", bugs.len());
     for bug in bugs {
         scratch.reset()?;
         let checked = bug.plant(&scratch).and_then(|()| cargo("check", &scratch).read());
         if let Err(failure) = checked {
-            println!("{:<34} does not compile", bug.name);
+            println!("{:<34} is stale", bug.name);
             wrong.push(format!("{}: {failure}", bug.name));
         }
     }
@@ -333,5 +340,23 @@ impl fmt::Display for Verdict {
         let what: String = what.chars().take(SHOWN).collect();
         let seed = seed.map_or(String::from("-"), |seed| seed.to_string());
         write!(f, "{:<34} {seed:>6} {:>7.1} s  {what}", self.name, self.trial.took.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(args: &[&str]) -> String {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        run(&args).err().map(|failure| failure.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn flags_that_do_not_go_together_are_refused() {
+        assert_eq!(refusal(&["--order", "7"]), "--order is for --sample or --budget SECONDS");
+        for flags in [&["--sample", "--check"][..], &["--check", "--seeds", "5"]] {
+            assert!(refusal(flags).starts_with("--check runs no simulator"), "{flags:?}");
+        }
     }
 }
