@@ -88,6 +88,9 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
@@ -108,6 +111,7 @@ mod placement;
 mod plan;
 mod points;
 mod preference;
+pub mod quorum;
 pub mod ranges;
 mod rendezvous;
 #[cfg(feature = "serde")]

@@ -16,6 +16,7 @@ mod pitfalls;
 mod placement_models;
 mod plan;
 mod plan_model;
+mod quorum;
 mod ranges;
 mod readme_figures;
 #[cfg(feature = "serde")]

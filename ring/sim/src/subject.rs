@@ -1,0 +1,504 @@
+
+use std::collections::BTreeMap;
+
+use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Shown, Wire};
+use quorate_ring::quorum::{
+    Config, Event, Failure, Layout as _, Level, Membership, Message, Node, Order, ReadOptions, ReadRepair, Record,
+    Replicated, Request, RequestError, Storage, Tagged, WriteOptions,
+};
+use quorate_ring::topology::Version;
+use quorate_ring::{HashRing, KeyHash, Member};
+use quorate_sim::{Access, Marks, Subject, Swarm};
+
+use crate::history::History;
+
+type Ring = HashRing<quorate_ring::Heap>;
+type Register = Tagged<u64>;
+type Machine_<S> = Node<Register, Replicated<Ring>, S>;
+
+/// The keys that clients use.
+const KEYS: u64 = 16;
+
+/// Registers, and clients that read and write them at all nodes.
+pub struct QuorumSubject<S: Storage> {
+    /// All layouts there were; of two neighbours one is where both sets are asked.
+    layouts: Vec<Replicated<Ring>>,
+    /// Which of them each node goes by.
+    goes_by: Vec<usize>,
+    hash: KeyHash,
+    fallbacks: usize,
+    nodes: usize,
+    replicas: usize,
+    rng: Rng,
+    /// What is durable, rebuilt from records alone.
+    shadows: Vec<Machine_<S>>,
+    incarnations: Vec<u64>,
+    founded: Vec<bool>,
+    /// Disks that were erased, once at least.
+    erased: Vec<bool>,
+    erases: bool,
+    /// Requests in flight.
+    open: BTreeMap<(usize, Request), Open>,
+    history: History,
+    /// How many values were written; none is written twice.
+    written: u64,
+    completed: u64,
+    purged: u64,
+    stopped: bool,
+    /// The members that keys move to.
+    moving_to: Option<u64>,
+    /// Members change in this run.
+    operates: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Open {
+    Write { key: u8, called: u64, sloppy: bool, deletes: bool },
+    Read { key: u8, called: u64, kind: ReadKind },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum ReadKind {
+    Atomic,
+    Plain,
+    Sloppy,
+}
+
+impl<S: Storage + 'static> QuorumSubject<S> {
+    fn config() -> Config {
+        Config {
+            retry_us: 60_000,
+            attempts: 12,
+            handoff_us: 150_000,
+            hint_life_us: 4_000_000,
+            sweep_us: 20_000,
+            sweep_pause_us: 300_000,
+            purge_us: 1_000_000,
+            max_key_len: 8,
+            max_requests: 16,
+            max_keys: 64,
+            max_answers: 64,
+            max_hints: 32,
+        }
+    }
+
+    fn machine(&self, node: usize, incarnation: u64) -> Machine_<S> {
+        let id = NodeId::new(node as u64 + 1);
+        let layout = self.layouts[self.goes_by[node]].clone();
+        Node::new(id, incarnation, layout, Self::config()).unwrap()
+    }
+
+    fn ring(&self, members: u64) -> Ring {
+        let mut ring = Ring::new(self.hash, 8);
+        for id in (1..=self.nodes as u64).filter(|id| members & 1 << id > 0) {
+            ring.add(Member::new(NodeId::new(id))).unwrap();
+        }
+        ring
+    }
+
+    fn new_layout(&self, members: u64) -> Replicated<Ring> {
+        let epoch = self.layouts.len() as u64 + 1;
+        let ring = self.ring(members);
+        let version = Version { epoch, digest: 1 };
+        Replicated::new(version, ring, self.replicas).with_fallbacks(self.fallbacks)
+    }
+
+    /// An operator changes which nodes hold keys, one step at a time.
+    fn operate(&mut self, access: &mut Access<'_, Self>) {
+        let newest = self.layouts.len() - 1;
+        let node = self.rng.below(self.nodes as u64) as usize;
+        if self.goes_by[node] < newest {
+            if let Some(machine) = access.machine(node) {
+                self.goes_by[node] += 1;
+                machine.set_layout(self.layouts[self.goes_by[node]].clone());
+            }
+            return;
+        }
+        let all_there = self.goes_by.iter().all(|layout| *layout == newest);
+        let synchronized = (0..self.nodes)
+            .all(|node| access.peek(node).is_some_and(|machine| machine.status().synchronized));
+        if !all_there || !synchronized {
+            return;
+        }
+        if let Some(members) = self.moving_to.take() {
+            access.marks.hit("replicas changed");
+            self.layouts.push(self.new_layout(members));
+        } else if !self.stopped && self.rng.chance(1, 4) {
+            let members = self.rng.below(1 << self.nodes) << 1;
+            if members.count_ones() as usize >= self.replicas.min(2) {
+                self.moving_to = Some(members);
+                let next = self.ring(members);
+                let now = self.layouts[newest].clone();
+                let epoch = self.layouts.len() as u64 + 1;
+                let version = Version { epoch, digest: 1 };
+                self.layouts.push(now.in_version(version).moving_to(next));
+            }
+        }
+    }
+
+    fn is_member(&self, node: usize) -> bool {
+        let id = NodeId::new(node as u64 + 1);
+        self.layouts.last().is_some_and(|layout| layout.membership(id) == Membership::Member)
+    }
+
+    fn holders(&self, key: u8) -> Vec<usize> {
+        let Some(layout) = self.layouts.last() else { return Vec::new() };
+        let list = layout.replicas(layout.token(&[key]));
+        list.replicas().iter().map(|node| node.get() as usize - 1).collect()
+    }
+}
+
+fn encoded<'a, M: Machine>(machine: &'a M) -> Vec<Vec<u8>> {
+    let mut records: Vec<Vec<u8>> = machine
+        .checkpoint()
+        .map(|record: M::Record<'a>| {
+            let mut bytes = vec![0; record.encoded_len()];
+            record.to_slice(&mut bytes).unwrap();
+            bytes
+        })
+        .collect();
+    records.sort();
+    records
+}
+
+impl<S: Storage + 'static> Subject for QuorumSubject<S> {
+    type Machine = Machine_<S>;
+
+    const ERASES_DISKS: bool = true;
+
+    fn new(swarm: &Swarm, mut rng: Rng) -> Self {
+        let nodes = swarm.nodes;
+        let (erases, operates) = (rng.chance(1, 2), rng.chance(1, 2));
+        let hash = KeyHash::new([rng.next_u64(), 0]);
+        let replicas = nodes.min(3);
+        let fallbacks = rng.below(3) as usize;
+        let mut subject = Self {
+            layouts: Vec::new(),
+            goes_by: vec![0; nodes],
+            moving_to: None,
+            operates,
+            hash,
+            fallbacks,
+            nodes,
+            replicas,
+            rng,
+            shadows: Vec::new(),
+            incarnations: vec![0; nodes],
+            founded: vec![false; nodes],
+            erased: vec![false; nodes],
+            erases,
+            open: BTreeMap::new(),
+            history: History::default(),
+            written: 0,
+            completed: 0,
+            purged: 0,
+            stopped: false,
+        };
+        let all = (2 << nodes) - 2;
+        subject.layouts.push(subject.new_layout(all));
+        subject.shadows = (0..nodes).map(|node| subject.machine(node, 0)).collect();
+        subject
+    }
+
+    fn may_erase_disk(&self, node: usize, _calm: bool) -> bool {
+        // each write is on two replicas at least, and the next disk may go once this one is rebuilt
+        let newest = self.layouts.len() - 1;
+        let settled = self.moving_to.is_none() && self.goes_by.iter().all(|layout| *layout == newest);
+        let members = (0..self.nodes).filter(|other| self.is_member(*other));
+        let known = members.clone().all(|other| self.founded[other]);
+        settled && known && self.is_member(node) && members.count() >= 2 && self.erases
+    }
+
+    fn disk_erased(&mut self, node: usize) {
+        self.founded[node] = false;
+        self.erased[node] = true;
+        self.history.forget_sloppy();
+    }
+
+    fn timeout_us(&self) -> u64 {
+        1_000_000
+    }
+
+    fn max_messages_per_second(&self) -> u64 {
+        12_000
+    }
+
+    fn boot(&mut self, node: usize) -> Result<Self::Machine, String> {
+        self.incarnations[node] += 1;
+        Ok(self.machine(node, self.incarnations[node]))
+    }
+
+    fn restored(&mut self, node: usize, machine: &mut Self::Machine) -> Result<(), String> {
+        if encoded(machine) != encoded(&self.shadows[node]) {
+            return Err("a node does not come back as it was written down".into());
+        }
+        if machine.status().founded != self.founded[node] {
+            return Err("a node forgot whether it is a member".into());
+        }
+        // the first layout has all nodes
+        if !self.founded[node] && self.goes_by[node] == 0 && !self.erased[node] {
+            machine.found();
+        }
+        Ok(())
+    }
+
+    fn crashed(&mut self, node: usize) {
+        let all = std::mem::take(&mut self.open);
+        for ((at, request), open) in all {
+            if at != node {
+                self.open.insert((at, request), open);
+            } else if let Open::Write { key, deletes: true, .. } = open {
+                self.history.delete_failed(key);
+            }
+        }
+    }
+
+    fn event(
+        &mut self,
+        node: usize,
+        _now: Instant,
+        event: Event<'_, Register>,
+        marks: &mut Marks,
+    ) -> Result<Option<&'static str>, String> {
+        let of = |value: &Register| (value.get().copied(), value.tag());
+        match event {
+            Event::Written { request, value, superseded } => {
+                let open = self.open.remove(&(node, request));
+                let Some(Open::Write { key, called, sloppy, deletes }) = open else {
+                    return Err("a write that nobody made is acknowledged".into());
+                };
+                if superseded {
+                    marks.hit("write superseded");
+                }
+                self.completed += 1;
+                if sloppy {
+                    marks.hit("sloppy write");
+                    self.history.wrote_sloppily(key, value.tag());
+                } else {
+                    self.history.wrote(key, called, value.tag(), deletes)?;
+                }
+                Ok(Some("crash after a write"))
+            }
+            Event::Found { request, value } => {
+                let Some(Open::Read { key, called, kind }) = self.open.remove(&(node, request)) else {
+                    return Err("a read that nobody made returns".into());
+                };
+                self.completed += 1;
+                if kind != ReadKind::Sloppy {
+                    let atomic = kind == ReadKind::Atomic;
+                    self.history.read(key, called, value.map(of), atomic)?;
+                }
+                Ok(Some("crash after a read"))
+            }
+            Event::Failed { request, failure, .. } => {
+                let open = self.open.remove(&(node, request));
+                if let Some(Open::Write { key, deletes: true, .. }) = open {
+                    self.history.delete_failed(key);
+                }
+                match failure {
+                    Failure::Stale { .. } if self.operates => marks.hit("stale"),
+                    Failure::Purged { .. } => marks.hit("refused below the floor"),
+                    Failure::Timeout { .. } => marks.hit("timeout"),
+                    Failure::Full => marks.hit("full"),
+                    Failure::Blank => marks.hit("blank"),
+                    other => return Err(format!("a request failed: {other}")),
+                }
+                Ok(None)
+            }
+            Event::Swept { .. } => {
+                marks.hit("swept");
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn run_application(
+        &mut self,
+        _node: usize,
+        _now: Instant,
+        _machine: &mut Self::Machine,
+        _marks: &mut Marks,
+    ) -> Result<bool, String> {
+        Ok(false)
+    }
+
+    fn format_message(message: &Message<'_, Register>) -> String {
+        Shown(message).to_string()
+    }
+
+    fn format_record(record: &Record<'_, Register>) -> String {
+        Shown(record).to_string()
+    }
+
+    fn durable(&mut self, node: usize, record: Record<'_, Register>) {
+        self.purged += u64::from(Shown(&record).to_string().starts_with("Purged"));
+        self.shadows[node].restore(record).unwrap();
+        self.founded[node] = self.shadows[node].status().founded;
+    }
+
+    fn records_replaced(&mut self, node: usize) {
+        self.shadows[node] = self.machine(node, 0);
+    }
+
+    fn issued(&mut self, _node: usize, _record: Record<'_, Register>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn sent(&mut self, _node: usize, _to: NodeId, _message: Message<'_, Register>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn rejected(&mut self, _node: usize, reason: Rejected, marks: &mut Marks) -> Result<(), String> {
+        if reason == Rejected::Full {
+            marks.hit("no room for an answer");
+            return Ok(());
+        }
+        Err(format!("an honest message was refused: {reason}"))
+    }
+
+    fn check(&mut self, _node: usize, machine: &Self::Machine, marks: &mut Marks) -> Result<(), String> {
+        if machine.status().floor > 0 {
+            marks.hit("floor raised");
+        }
+        if machine.status().hints > 0 {
+            marks.hit("hints kept");
+        }
+        Ok(())
+    }
+
+    fn step_clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
+        if self.operates && (self.stopped || self.rng.chance(1, 8)) {
+            self.operate(access);
+        }
+        if std::env::var_os("DEBUG").is_some() && access.now_us() % 97 == 0 {
+            eprintln!("at {} {:?} {}", access.now_us() / 1000, self.goes_by, self.layouts.len() - 1);
+            for node in 0..self.nodes {
+                eprintln!("{:?}", access.peek(node).map(|machine| machine.status()));
+            }
+        }
+        if self.stopped {
+            return Ok(50_000);
+        }
+        let node = self.rng.below(self.nodes as u64) as usize;
+        let cold = self.rng.chance(1, 4);
+        let key = self.rng.below(if cold { KEYS } else { 4 }) as u8;
+        let now = access.clock(node);
+        let sloppy = self.rng.chance(1, 6);
+        let down = self.rng.chance(1, 20);
+        let other = NodeId::new(1 + self.rng.below(self.nodes as u64));
+        let writes = self.rng.chance(1, 2);
+        let deletes = !sloppy && self.rng.chance(1, if cold { 2 } else { 6 });
+        let kind = match self.rng.below(3) {
+            _ if sloppy => ReadKind::Sloppy,
+            0 => ReadKind::Plain,
+            _ => ReadKind::Atomic,
+        };
+        let always = self.rng.chance(1, 4);
+        let background = self.rng.chance(1, 2);
+        let wait = 1_000 + self.rng.below(30_000);
+        let replicas = self.replicas as u64;
+        let level = if sloppy { Level::Count(1 + self.rng.below(replicas) as u8) } else { Level::Quorum };
+        let Some(machine) = access.machine(node) else { return Ok(wait) };
+        if other != NodeId::new(node as u64 + 1) {
+            machine.set_down(other, down);
+        }
+        let result = if writes {
+            self.written += 1;
+            let value = if deletes { Register::tombstone() } else { Register::new(self.written) };
+            let called = if deletes {
+                self.history.call_delete(key)
+            } else {
+                self.history.call_write(key, self.written)
+            };
+            let options = WriteOptions { level, sloppy, order: Order::AfterRead, primaries: 0 };
+            let request = machine.write(now, &[key], value, options);
+            if request.is_err() && deletes {
+                self.history.delete_not_made(key);
+            }
+            request.map(|request| (request, Open::Write { key, called, sloppy, deletes }))
+        } else {
+            let called = self.history.call();
+            let repair = match kind {
+                ReadKind::Atomic if always => ReadRepair::Always,
+                ReadKind::Atomic => ReadRepair::Blocking,
+                _ if background => ReadRepair::Background,
+                _ => ReadRepair::Off,
+            };
+            let options = ReadOptions { level, sloppy, repair, primaries: 0 };
+            let request = machine.read(now, &[key], options);
+            request.map(|request| (request, Open::Read { key, called, kind }))
+        };
+        match result {
+            Ok((request, open)) => {
+                self.open.insert((node, request), open);
+            }
+            Err(RequestError::Level(_)) if self.operates => {}
+            Err(RequestError::Busy) => access.marks.hit("too many requests"),
+            Err(RequestError::Unavailable { .. }) => access.marks.hit("unavailable"),
+            Err(error) => return Err(format!("a request cannot be made: {error}")),
+        }
+        Ok(wait)
+    }
+
+    fn has_leader(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool {
+        machines.next().is_some()
+    }
+
+    fn needs_all_nodes(&self) -> bool {
+        true
+    }
+
+    fn completed(&self) -> u64 {
+        self.completed
+    }
+
+    fn stop_clients(&mut self) {
+        self.stopped = true;
+    }
+
+    fn converged(&self, machines: &mut dyn Iterator<Item = &Self::Machine>) -> bool {
+        let machines: Vec<_> = machines.collect();
+        let idle = machines.iter().all(|machine| {
+            let status = machine.status();
+            status.hints == 0 && status.requests == 0
+        });
+        let equal = (0..KEYS as u8).all(|key| {
+            let mut values = self.holders(key).into_iter().map(|node| machines[node].local(&[key]));
+            let first = values.next().flatten();
+            let same = values.all(|value| value == first);
+            if !same && std::env::var_os("DEBUG").is_some() {
+                let all: Vec<_> = self.holders(key).into_iter().map(|node| (node, machines[node].local(&[key]))).collect();
+                let status: Vec<_> = machines.iter().map(|machine| machine.status()).collect();
+                eprintln!("{key} {all:?} {status:?}");
+            }
+            same
+        });
+        let newest = self.layouts.len() - 1;
+        let settled = self.moving_to.is_none() && self.goes_by.iter().all(|layout| *layout == newest);
+        if !(idle && equal && settled) && std::env::var_os("DEBUG").is_some() {
+            eprintln!("idle {idle} equal {equal} settled {settled} {:?} {newest}", self.goes_by);
+            for machine in &machines {
+                eprintln!("{:?}", machine.status());
+            }
+        }
+        idle && equal && settled
+    }
+
+    fn finish(&mut self, marks: &mut Marks) -> Result<(), String> {
+        marks.add("purged", self.purged);
+        for key in 0..KEYS as u8 {
+            let node = self.holders(key)[0];
+            let end = self.shadows[node].local(&[key]);
+            if end.is_some() {
+                marks.hit("kept");
+            }
+            self.history.end(key, end.map(Register::tag))?;
+        }
+        Ok(())
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.written ^ self.completed << 32
+    }
+}

@@ -1,0 +1,3 @@
+//! The tests of the quorum store in the simulator.
+
+mod seeds;

@@ -1,0 +1,123 @@
+use core::fmt;
+
+/// Times and limits of a node.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Config {
+    /// After this time without an answer a request is sent again, and to fallbacks if it may be: 1 µs to an hour.
+    pub retry_us: u64,
+    /// How often it is sent, before it fails with a timeout: 1 to 255.
+    pub attempts: u8,
+    /// After this time a write that is kept for another node is handed over, or tried again: 1 µs to an hour.
+    pub handoff_us: u64,
+    /// After this time without success it goes to the other replicas of the key in its place: 1 µs to 365 days.
+    pub hint_life_us: u64,
+    /// After this time a sweep goes on with the next run of keys: 1 µs to an hour.
+    pub sweep_us: u64,
+    /// After this time it begins with the next node: 1 µs to 365 days.
+    pub sweep_pause_us: u64,
+    /// Tombstones of this age may be purged, and it is looked for them as often: 1 µs to 365 days.
+    pub purge_us: u64,
+    /// Bytes of a key.
+    pub max_key_len: usize,
+    /// Requests in flight. With `Inline` storage the storage's limits hold for this and the following.
+    pub max_requests: usize,
+    /// Keys that a replica holds.
+    pub max_keys: usize,
+    /// Answers that a replica owes.
+    pub max_answers: usize,
+    /// Writes that are kept for other nodes.
+    pub max_hints: usize,
+}
+
+impl Config {
+    /// For nodes in one building: a retry after 50 ms, and a timeout after 1 s.
+    #[must_use]
+    pub const fn lan() -> Self {
+        Self {
+            retry_us: 50_000,
+            attempts: 20,
+            handoff_us: 1_000_000,
+            hint_life_us: 3 * 3_600_000_000,
+            sweep_us: 10_000,
+            sweep_pause_us: 60_000_000,
+            purge_us: 3_600_000_000,
+            max_key_len: 1_024,
+            max_requests: 4_096,
+            max_keys: 1 << 24,
+            max_answers: 16_384,
+            max_hints: 65_536,
+        }
+    }
+
+    /// For nodes in several regions: a retry after 500 ms, and a timeout after 5 s.
+    #[must_use]
+    pub const fn wan() -> Self {
+        Self { retry_us: 500_000, attempts: 10, handoff_us: 5_000_000, ..Self::lan() }
+    }
+
+    /// For nodes on slow lines: a retry after 2 s, and a timeout after 20 s.
+    #[must_use]
+    pub const fn radio() -> Self {
+        Self { retry_us: 2_000_000, attempts: 10, handoff_us: 60_000_000, ..Self::lan() }
+    }
+
+    pub(crate) const fn check(&self) -> Result<(), ConfigError> {
+        if self.retry_us == 0 || self.retry_us > 3_600_000_000 {
+            return Err(ConfigError::Retry);
+        }
+        if self.attempts == 0 {
+            return Err(ConfigError::Attempts);
+        }
+        let year_us = 365 * 24 * 3_600_000_000;
+        let handoff = self.handoff_us > 0 && self.handoff_us <= 3_600_000_000;
+        let life = self.hint_life_us > 0 && self.hint_life_us <= year_us;
+        if !handoff || !life {
+            return Err(ConfigError::Handoff);
+        }
+        let sweep = self.sweep_us > 0 && self.sweep_us <= 3_600_000_000;
+        let pause = self.sweep_pause_us > 0 && self.sweep_pause_us <= year_us;
+        if !sweep || !pause {
+            return Err(ConfigError::Sweep);
+        }
+        if self.purge_us > 0 && self.purge_us <= year_us { Ok(()) } else { Err(ConfigError::Purge) }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::lan()
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The time between attempts is 0, or more than an hour.
+    Retry,
+    /// There are no attempts.
+    Attempts,
+    /// The time before a hand-over is 0 or more than an hour, or a hint's life is 0 or more than 365 days.
+    Handoff,
+    /// The time between two runs of a sweep is 0 or more than an hour, or that between two sweeps 0 or more than 365 days.
+    Sweep,
+    /// The age of tombstones that may be purged is 0 or more than 365 days.
+    Purge,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Retry => "retry_us must be 1 µs to an hour",
+            Self::Attempts => "attempts must be 1 or more",
+            Self::Handoff => "handoff_us must be 1 µs to an hour, hint_life_us 1 µs to 365 days",
+            Self::Sweep => "sweep_us must be 1 µs to an hour, sweep_pause_us 1 µs to 365 days",
+            Self::Purge => "purge_us must be 1 µs to 365 days",
+        })
+    }
+}
+
+impl core::error::Error for ConfigError {}

@@ -1,0 +1,135 @@
+use core::fmt;
+
+use crate::topology::Version;
+
+/// Why no request can be made at such a level.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum LevelError {
+    /// No node holds the key.
+    NoReplicas,
+    /// It asks for no replica.
+    Zero,
+    /// It asks for more than there are.
+    Above {
+        /// How many there are.
+        replicas: usize,
+    },
+    /// The present replicas and those that are to follow them are more than 32 nodes.
+    TooMany,
+}
+
+impl fmt::Display for LevelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoReplicas => f.write_str("no node holds the key"),
+            Self::Zero => f.write_str("a request needs the answer of one replica or more"),
+            Self::Above { replicas } => write!(f, "there are {replicas} replicas, and more are asked for"),
+            Self::TooMany => f.write_str("a key has at most 32 replicas, old and new ones together"),
+        }
+    }
+}
+
+impl core::error::Error for LevelError {}
+
+/// Why a request was not begun. Nothing was sent, and nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The level cannot be met, whoever answers.
+    Level(LevelError),
+    /// Fewer replicas are up than must answer.
+    Unavailable {
+        /// How many must answer.
+        required: usize,
+        /// How many are up.
+        alive: usize,
+    },
+    /// As many requests are in flight as there is room for.
+    Busy,
+    /// The key is longer than keys may be.
+    KeyTooLong,
+    /// Values of this kind are formed by a replica of the key, and this node is none.
+    NotReplica,
+    /// The machine has stopped.
+    Stopped,
+}
+
+impl From<LevelError> for RequestError {
+    fn from(error: LevelError) -> Self {
+        Self::Level(error)
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Level(error) => error.fmt(f),
+            Self::Unavailable { required, alive } => {
+                write!(f, "{required} replicas must answer, and {alive} are up")
+            }
+            Self::Busy => f.write_str("too many requests are in flight: try again when one is done"),
+            Self::KeyTooLong => f.write_str("the key is longer than keys may be"),
+            Self::NotReplica => f.write_str("this node does not hold the key: ask one that does"),
+            Self::Stopped => f.write_str("the machine has stopped"),
+        }
+    }
+}
+
+impl core::error::Error for RequestError {}
+
+/// How a request ended that was not carried out by as many replicas as it asked for.
+///
+/// A write that failed is not undone: replicas that have it keep it, and it may appear in reads later, or never.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Failure {
+    /// Too few replicas answered in time.
+    Timeout {
+        /// How many did.
+        acked: usize,
+        /// How many had to.
+        required: usize,
+    },
+    /// Replicas go by another topology: make the request again once this node has it.
+    Stale {
+        /// The newest version that was heard of.
+        version: Version,
+    },
+    /// Replicas have no room.
+    Full,
+    /// Tombstones may be purged up to a clock that the value does not exceed: form it again, with a higher one.
+    Purged {
+        /// Its [clock](super::Value::clock) must be above this.
+        floor: u64,
+    },
+    /// The value contradicts one that is there: two nodes write under one name, or one lost its memory.
+    Conflict,
+    /// The value was to be later than what was read, and is not: form it again.
+    Behind,
+    /// Replicas have lost their disks, and do not know yet what they held.
+    Blank,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout { acked, required } => {
+                write!(f, "{acked} replicas answered in time, and {required} had to")
+            }
+            Self::Stale { version } => write!(f, "replicas go by topology {version}"),
+            Self::Full => f.write_str("replicas have no room"),
+            Self::Purged { floor } => {
+                write!(f, "a new value needs a clock above {floor}")
+            }
+            Self::Conflict => f.write_str("the value contradicts one that is there"),
+            Self::Behind => f.write_str("the value is not later than what is there: form it again"),
+            Self::Blank => f.write_str("replicas do not know yet what they held"),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}

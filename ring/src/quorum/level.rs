@@ -1,0 +1,122 @@
+use super::LevelError;
+
+/// How many replicas must have answered before a request is done.
+///
+/// ```
+/// use quorate_ring::quorum::Level;
+/// assert_eq!([Level::One, Level::Quorum, Level::All, Level::Count(2)].map(|level| level.of(5)), [Ok(1), Ok(3), Ok(5), Ok(2)]);
+/// assert!(Level::Count(6).of(5).is_err());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Level {
+    /// One.
+    One,
+    /// More than half of them.
+    #[default]
+    Quorum,
+    /// Every one.
+    All,
+    /// So many.
+    Count(u8),
+}
+
+impl Level {
+    /// How many that is of so many replicas.
+    ///
+    /// # Errors
+    ///
+    /// [`LevelError`] where there are no replicas, or fewer than that, and of 0.
+    pub const fn of(self, replicas: usize) -> Result<usize, LevelError> {
+        if replicas == 0 {
+            return Err(LevelError::NoReplicas);
+        }
+        let count = match self {
+            Self::One => 1,
+            Self::Quorum => (replicas / 2).saturating_add(1),
+            Self::All => replicas,
+            Self::Count(count) => count as usize,
+        };
+        if count == 0 {
+            return Err(LevelError::Zero);
+        }
+        if count > replicas { Err(LevelError::Above { replicas }) } else { Ok(count) }
+    }
+}
+
+/// How a key is written.
+///
+/// ```
+/// use quorate_ring::quorum::{Level, WriteOptions};
+/// let options = WriteOptions { level: Level::All, ..WriteOptions::default() };
+/// assert!(!options.sloppy);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct WriteOptions {
+    /// W: how many replicas have the write durably when it is acknowledged.
+    pub level: Level,
+    /// PW: how many of them must be owners of the key, and no fallbacks; 0 asks for none. Counts with a sloppy quorum only.
+    pub primaries: u8,
+    /// A fallback takes the write, with a hint, in the place of an owner that does not answer (DeCandia et al., "Dynamo", SOSP 2007,
+    /// section 4.6). The write is available for longer, and a read of R owners may miss it although R + W > N.
+    pub sloppy: bool,
+    /// Whether the write comes after what is there.
+    pub order: Order,
+}
+
+/// Whether a write looks at what it replaces.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Order {
+    /// The value is written as it was formed: one round trip.
+    #[default]
+    Formed,
+    /// The replicas are asked first, as many as for a quorum of N, and the value [follows](super::Value::follow) what they have: two round trips.
+    AfterRead,
+}
+
+/// How a key is read.
+///
+/// ```
+/// use quorate_ring::quorum::{Level, ReadOptions, ReadRepair};
+/// let atomic = ReadOptions { repair: ReadRepair::Blocking, ..ReadOptions::default() };
+/// assert_eq!(atomic.level, Level::Quorum);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ReadOptions {
+    /// R: how many replicas must have answered.
+    pub level: Level,
+    /// PR: how many of them must be owners of the key, and no fallbacks; 0 asks for none. Counts with a sloppy quorum only.
+    pub primaries: u8,
+    /// A fallback answers in the place of an owner that does not, with what it keeps for that owner.
+    pub sloppy: bool,
+    /// What happens to replicas that have less than the read returns.
+    pub repair: ReadRepair,
+}
+
+/// What a read does for replicas that have less than it returns.
+///
+/// | | promise, with R + W > N | messages for n replicas, the reader apart from them |
+/// |---|---|---|
+/// | `Off` | a read that begins after a write was acknowledged returns that write or a later one | 2n |
+/// | `Background` | the same, and replicas that answered are repaired later | 2n, and 2 for each that is repaired |
+/// | `Blocking` | also: a read that begins after another read returned is not behind it. Such a read may time out where the value cannot be written back | 2n, and 2 for each that is repaired |
+/// | `Always` | as `Blocking`: the algorithm as it was published | 4n |
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ReadRepair {
+    /// Nothing.
+    Off,
+    /// They are sent the value after the read has returned.
+    #[default]
+    Background,
+    /// The read returns when N − R + 1 replicas have the value, and more than half of them, so that every read after it meets one of them.
+    Blocking,
+    /// The read writes the value to all replicas, whatever they answered, and returns as with `Blocking`.
+    Always,
+}

@@ -1,0 +1,274 @@
+use core::fmt;
+
+use quorate_core::{
+    Declared, DecodeError, Field, Form, NodeId, Reader, Shape, Source, VisitedField, Wire, Writer, wire,
+};
+
+use super::Value;
+use crate::topology::Version;
+
+wire! {
+    /// A message between coordinators and replicas.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    pub struct Message<'a, V: Value> {
+        /// The coordinator's incarnation, and the number of its request: an answer repeats both.
+        pub(crate) incarnation: u64,
+        pub(crate) number: u64,
+        /// The number of changes of the topology that the sender goes by …
+        pub(crate) epoch: u64,
+        /// … and the hash of it.
+        pub(crate) digest: u64,
+        pub(crate) body: Body<'a, V>,
+    }
+}
+
+impl<V: Value> Message<'_, V> {
+    pub(crate) const fn version(&self) -> Version {
+        Version { epoch: self.epoch, digest: self.digest }
+    }
+}
+
+wire! {
+    /// What a message says.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    pub(crate) enum Body<'a, V: Value> {
+        /// Merge this value into that of the key.
+        0 => Write {
+            /// The value is not new: some replica has had it.
+            repair: bool,
+            key: &'a [u8],
+            value: ValueRef<'a, V>,
+        },
+        /// Keep this value for a node that does not answer, and hand it to that node.
+        1 => Hint {
+            owner: NodeId,
+            key: &'a [u8],
+            value: ValueRef<'a, V>,
+        },
+        /// The value is durable here, merged with what was there.
+        2 => Written {
+            /// What was there is later, and stays.
+            superseded: bool,
+        },
+        /// What is the value of this key?
+        3 => Read {
+            /// The node that a fallback stands in for: it answers with what it keeps for that node.
+            owner: Option<NodeId>,
+            key: &'a [u8],
+        },
+        /// This is the value; it is durable here.
+        4 => Found {
+            value: Option<ValueRef<'a, V>>,
+        },
+        /// The request was not carried out.
+        5 => Refused {
+            reason: Reason,
+        },
+        /// The sender's topology: the receiver has an older one, or another of the same epoch.
+        6 => Topology {
+            topology: &'a [u8],
+        },
+        /// A sweep compares the keys that both hold, from the first token to the last.
+        7 => Summary {
+            salt: u64,
+            first: u64,
+            last: u64,
+            keys: u64,
+            /// The sum of their digests.
+            fingerprint: u64,
+        },
+        /// The receiver of a summary has the same.
+        8 => Same,
+        /// It has not.
+        9 => Differs,
+        /// The digests of the keys of a run, in the order of their tokens: eight bytes each, the lowest first.
+        10 => Offer {
+            salt: u64,
+            first: u64,
+            last: u64,
+            digests: &'a [u8],
+        },
+        /// The sender wants the values of these keys: a bit for each that was offered, the lowest for the first.
+        11 => Want {
+            keys: u32,
+        },
+        /// A sweep with the receiver is over: what the sender has, the receiver has.
+        12 => Swept {
+            /// The incarnation and number with which the receiver asked for it; 0 and 0 if it did not.
+            incarnation: u64,
+            number: u64,
+            floor: u64,
+            sealed: u64,
+        },
+        /// The receiver's sweep with the sender is over.
+        13 => SweptSeen,
+        /// The floor rises: take no new value up to the second clock.
+        14 => Seal {
+            /// The sender knows the floor, and does not only ask for it.
+            known: bool,
+            /// No change at all is taken up to this one.
+            floor: u64,
+            sealed: u64,
+        },
+        /// It is so.
+        15 => Sealed {
+            floor: u64,
+            sealed: u64,
+            /// Whatever the sender has up to that clock, all replicas have.
+            done: bool,
+            /// How many changes up to that clock it has taken.
+            changes: u64,
+            /// The highest clock of tombstones that are old enough.
+            wanted: u64,
+        },
+        /// The sender has lost its disk: sweep with it.
+        16 => Rebuild,
+    }
+}
+
+wire! {
+    /// Why a replica does not carry a request out.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub(crate) enum Reason {
+        /// It goes by another topology.
+        0 => Stale,
+        /// It has no room for another key or hint, or for what the value became.
+        1 => Full,
+        /// The value's [clock](Value::clock) is so low that tombstones with it may be purged.
+        2 => Purged {
+            /// No change up to this clock is taken.
+            floor: u64,
+        },
+        /// The value contradicts what is there.
+        3 => Conflict,
+        /// It does not know yet what it held before it started.
+        4 => Blank,
+    }
+}
+
+/// A value: by reference when sent, as bytes when received. Both have the same encoding.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum ValueRef<'a, V> {
+    Local(&'a V),
+    Encoded(&'a [u8]),
+}
+
+impl<V: Value> ValueRef<'_, V> {
+    /// The value of a message that was received.
+    pub(crate) fn read(&self) -> Result<V, DecodeError> {
+        match self {
+            Self::Local(value) => Ok((*value).clone()),
+            Self::Encoded(bytes) => V::from_slice(bytes),
+        }
+    }
+}
+
+impl<'a, V: Value> Wire<'a> for ValueRef<'a, V> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        match self {
+            Self::Local(value) => {
+                out.u64(value.encoded_len() as u64);
+                value.encode(out);
+            }
+            Self::Encoded(bytes) => out.bytes(bytes),
+        }
+    }
+
+    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        input.bytes().map(Self::Encoded)
+    }
+}
+
+impl<'a, V: Value> Field<'a> for ValueRef<'a, V> {
+    const FORM: Form = <&[u8]>::FORM;
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let len = match self {
+            Self::Local(value) => value.encoded_len(),
+            Self::Encoded(bytes) => bytes.len(),
+        };
+        write!(f, "{len} {}", if len == 1 { "byte" } else { "bytes" })
+    }
+
+    fn generate(source: &mut Source<'a>) -> Self {
+        Self::Encoded(source.bytes())
+    }
+}
+
+/// A record of a replica.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record<'a, V: Value>(pub(crate) RecordBody<'a, V>);
+
+wire! {
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    pub(crate) enum RecordBody<'a, V: Value> {
+        /// The value of a key.
+        0 => Put {
+            key: &'a [u8],
+            value: ValueRef<'a, V>,
+        },
+        /// This node keeps a value for another.
+        1 => Hint {
+            owner: NodeId,
+            key: &'a [u8],
+            value: ValueRef<'a, V>,
+        },
+        /// It does not any more.
+        2 => HintDone {
+            owner: NodeId,
+            key: &'a [u8],
+        },
+        /// This node is a member that knows what it holds, or is no member any more.
+        3 => Member(is_member: bool),
+        /// The key's tombstone is removed.
+        4 => Purged {
+            key: &'a [u8],
+        },
+        /// No change up to this clock is taken any more.
+        5 => Floor(floor: u64),
+        /// No new value up to this clock is.
+        6 => Sealed(sealed: u64),
+    }
+}
+
+impl<'a, V: Value> Wire<'a> for Record<'a, V> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        self.0.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        RecordBody::decode(input).map(Self)
+    }
+}
+
+impl<'a, V: Value> Field<'a> for Record<'a, V> {
+    const FORM: Form = Form::named("Record");
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.show(f)
+    }
+
+    fn generate(source: &mut Source<'a>) -> Self {
+        Self(RecordBody::generate(source))
+    }
+}
+
+impl<'a, V: Value> Declared<'a> for Record<'a, V> {
+    const SHAPE: Shape = Shape { name: "Record", variants: RecordBody::<'a, V>::SHAPE.variants };
+
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn visit(&self, visitor: &mut dyn FnMut(VisitedField<'_>)) {
+        self.0.visit(visitor);
+    }
+
+    fn encode_declared(&self, out: &mut Writer<'_>) {
+        self.0.encode_declared(out);
+    }
+
+    fn decode_declared(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        RecordBody::decode_declared(input).map(Self)
+    }
+}

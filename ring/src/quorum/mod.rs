@@ -1,0 +1,45 @@
+//! A store without a leader: each key has N replicas, and a request is done when R or W of them have answered.
+
+mod config;
+mod digest;
+mod error;
+
+mod event;
+mod frontier;
+mod handoff;
+mod layout;
+mod level;
+mod limits;
+mod lww;
+mod message;
+mod node;
+mod order;
+mod rebuild;
+mod replica;
+mod request;
+mod requests;
+mod runs;
+mod scrub;
+mod siblings;
+mod slab;
+mod status;
+mod storage;
+mod table;
+mod sweep;
+mod tagged;
+mod targets;
+mod value;
+
+pub use config::{Config, ConfigError};
+pub use error::{Failure, LevelError, RequestError};
+pub use event::Event;
+pub use layout::{Layout, Membership, Replicated};
+pub use level::{Level, Order, ReadOptions, ReadRepair, WriteOptions};
+pub use lww::Lww;
+pub use message::{Message, Record};
+pub use node::Node;
+pub use request::{Request, WriteId};
+pub use status::Status;
+pub use storage::*;
+pub use tagged::{Tag, Tagged};
+pub use value::{FollowRefused, MergeRefused, Value};

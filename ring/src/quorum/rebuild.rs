@@ -1,0 +1,74 @@
+use quorate_core::{Instant, NodeId};
+
+use super::{Config, Layout};
+
+/// Numbers of its messages have the second highest bit, and not the highest.
+pub(crate) const REBUILD: u64 = 1 << 62;
+
+/// What a member without records does before it takes part: it may have been erased, and then it does not know what it promised.
+///
+/// It asks all other nodes, one after the other, for a sweep with it. When all of those have gone through, it has what they have.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Rebuild {
+    asked: Option<NodeId>,
+    sequence: u64,
+    due: bool,
+    at: Instant,
+}
+
+impl Rebuild {
+    pub(crate) const fn deadline(&self) -> Instant {
+        self.at
+    }
+
+    /// It begins anew.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        *self = Self { sequence: self.sequence, at: now, ..Self::default() };
+    }
+
+    /// True if all have been asked and have done it.
+    pub(crate) fn tick<L: Layout>(
+        &mut self,
+        now: Instant,
+        own: NodeId,
+        layout: &L,
+        config: &Config,
+    ) -> bool {
+        if self.at > now {
+            return false;
+        }
+        self.at = now.after(config.retry_us);
+        if self.asked.is_none() {
+            return self.ask_next(own, layout);
+        }
+        self.due = true;
+        false
+    }
+
+    /// A sweep with this node is over.
+    pub(crate) fn on_swept<L: Layout>(
+        &mut self,
+        from: NodeId,
+        asked: u64,
+        own: NodeId,
+        layout: &L,
+    ) -> bool {
+        self.asked == Some(from) && asked == REBUILD | self.sequence && self.ask_next(own, layout)
+    }
+
+    fn ask_next<L: Layout>(&mut self, own: NodeId, layout: &L) -> bool {
+        let mut next = layout.node_after(self.asked);
+        if next == Some(own) {
+            next = layout.node_after(next);
+        }
+        self.asked = next;
+        self.sequence = self.sequence.saturating_add(1);
+        self.due = next.is_some();
+        next.is_none()
+    }
+
+    /// Whom a message is due to, and its number; it is due no longer.
+    pub(crate) fn take_due(&mut self) -> Option<(NodeId, u64)> {
+        core::mem::take(&mut self.due).then_some((self.asked?, REBUILD | self.sequence))
+    }
+}

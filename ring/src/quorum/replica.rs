@@ -1,0 +1,536 @@
+use quorate_clocks::Causality;
+use quorate_core::{Corrupt, Instant, NodeId, Ticket, Tickets};
+
+use super::frontier::{Frontier, Report};
+use super::message::Reason;
+use super::scrub::Scrub;
+use super::slab::{Queue, Slab};
+use super::table::{Entry, Hints, Keys};
+use super::{Config, Layout, MergeRefused, Storage, Value};
+use crate::Token;
+
+/// What a node holds for itself and keeps for others, and the answers that it owes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Replica<V: Value, S: Storage> {
+    node: NodeId,
+    keys: Keys<V, S>,
+    hints: Hints<V, S>,
+    /// In the queue `Due` those that can be sent, in the queue `Waiting` those that wait for the disk.
+    answers: Slab<Answer, S::Answers<Answer>>,
+    tickets: Tickets,
+    durable: Ticket,
+    frontier: Frontier,
+    scrub: Scrub,
+    /// The round of sweeps that this node is in.
+    rotation: u64,
+    /// It is a member that knows what it holds.
+    founded: bool,
+    founded_ticket: Ticket,
+    founding_due: bool,
+    /// What was recorded last: it goes, if it is done.
+    recorded: Option<RecordDue>,
+}
+
+/// How many hints are looked at, at once, for one that can be handed over.
+const HINTS_LOOKED_AT: usize = 16;
+
+/// An answer that is owed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(unnameable_types)] // of the sealed storage
+#[allow(unreachable_pub)]
+pub struct Answer {
+    pub(crate) to: NodeId,
+    pub(crate) incarnation: u64,
+    pub(crate) number: u64,
+    pub(crate) kind: AnswerKind,
+    /// It waits for this record.
+    ticket: Ticket,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(unnameable_types)]
+pub(crate) enum AnswerKind {
+    Written { superseded: bool },
+    Nothing,
+    /// What is at this place of the keys.
+    Key(u32),
+    /// What is at this place of the hints.
+    Hint(u32),
+    Refused(Reason),
+    Topology,
+    Compared { same: bool },
+    Want(u32),
+    SweptSeen,
+    Sealed,
+}
+
+/// Whose request it is, and which.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Asked {
+    pub(crate) by: NodeId,
+    pub(crate) incarnation: u64,
+    pub(crate) number: u64,
+}
+
+/// A record that is due.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum RecordDue {
+    Founded,
+    Floor,
+    Sealed,
+    Key(u32),
+    Hint(u32),
+}
+
+impl<V: Value, S: Storage> Replica<V, S> {
+    pub(crate) fn new(node: NodeId, incarnation: u64, config: &Config) -> Self {
+        Self {
+            node,
+            keys: Keys::with_limits(config.max_keys, config.max_key_len),
+            hints: Hints::with_limits(config.max_hints, config.max_key_len),
+            answers: Slab::with_limit(config.max_answers),
+            tickets: Tickets::default(),
+            durable: Ticket::default(),
+            frontier: Frontier::new(incarnation),
+            scrub: Scrub::default(),
+            rotation: 1,
+            founded: false,
+            founded_ticket: Ticket::default(),
+            founding_due: false,
+            recorded: None,
+        }
+    }
+
+    pub(crate) const fn keys(&self) -> &Keys<V, S> {
+        &self.keys
+    }
+
+    pub(crate) const fn hints(&self) -> &Hints<V, S> {
+        &self.hints
+    }
+
+    pub(crate) const fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
+    pub(crate) const fn is_founded(&self) -> bool {
+        self.founded
+    }
+
+    pub(crate) fn is_durable(&self, ticket: Ticket) -> bool {
+        ticket <= self.durable
+    }
+
+    pub(crate) fn has_room_for_an_answer(&self) -> bool {
+        !self.answers.is_full()
+    }
+
+    /// This node knows what it holds, or is no member any more.
+    pub(crate) fn set_founded(&mut self, founded: bool) {
+        if self.founded != founded {
+            self.founded = founded;
+            if !self.founding_due {
+                self.founded_ticket = self.tickets.issue();
+            }
+            self.founding_due = true;
+        }
+    }
+
+    /// The layout is another: what is not held any more goes.
+    pub(crate) const fn begin_scrub(&mut self) {
+        self.scrub.begin();
+    }
+
+    /// Whether all keys have been looked at since then.
+    pub(crate) const fn is_scrubbed(&self) -> bool {
+        self.scrub.is_over()
+    }
+
+    /// The value of a key that is durable here or about to be.
+    pub(crate) fn value(&self, token: Token, key: &[u8]) -> Option<&V> {
+        Some(&self.keys.get(self.keys.find(self.node, token, key)?)?.value)
+    }
+
+    /// Merges a value into that of a key, and owes the answer.
+    ///
+    /// A new value is refused up to the seal, one that a replica has had up to the floor.
+    pub(crate) fn write<L: Layout>(
+        &mut self,
+        (now, layout): (Instant, &L),
+        asked: Asked,
+        repair: bool,
+        token: Token,
+        key: &[u8],
+        value: V,
+    ) {
+        let (kind, ticket) = match self.store((now, layout), repair, token, key, value) {
+            Ok((superseded, ticket)) => (AnswerKind::Written { superseded }, ticket),
+            Err(reason) => (AnswerKind::Refused(reason), Ticket::default()),
+        };
+        self.owe(asked, kind, ticket);
+    }
+
+    fn store<L: Layout>(
+        &mut self,
+        (now, layout): (Instant, &L),
+        repair: bool,
+        token: Token,
+        key: &[u8],
+        value: V,
+    ) -> Result<(bool, Ticket), Reason> {
+        if !self.founded && !repair {
+            return Err(Reason::Blank); // it does not know the floor
+        }
+        let tickets = &mut self.tickets;
+        let clock = value.clock();
+        // what is up to the floor, all replicas have, but for one that is rebuilt or is to become a replica
+        let is_replica = || layout.replicas(token).replicas().contains(&self.node);
+        let takes =
+            self.frontier.takes(clock, repair) || (repair && !(self.founded && is_replica()));
+        let refused = Reason::Purged { floor: self.frontier.sealed() };
+        if let Some(place) = self.keys.find(self.node, token, key) {
+            let entry = self.keys.get_mut(place).ok_or(Reason::Full)?;
+            if !takes && !matches!(entry.value.compare(&value), Causality::Equal | Causality::After) {
+                return Err(refused);
+            }
+            if !entry.value.merge(&value)? {
+                return Ok((entry.value != value, entry.ticket));
+            }
+            (entry.since, entry.done) = (now, false);
+            self.frontier.count(clock, self.rotation);
+            return Ok((false, self.keys.set_due(place, || tickets.issue())));
+        }
+        if !takes {
+            return Err(refused);
+        }
+        self.frontier.count(clock, self.rotation);
+        let place = self.keys.insert(now, self.node, token, key, value).map_err(|_| Reason::Full)?;
+        Ok((false, self.keys.set_due(place, || tickets.issue())))
+    }
+
+    /// Keeps a value for another node, and owes the answer.
+    pub(crate) fn keep(
+        &mut self,
+        now: Instant,
+        asked: Asked,
+        owner: NodeId,
+        token: Token,
+        key: &[u8],
+        value: V,
+    ) {
+        let tickets = &mut self.tickets;
+        if !self.frontier.takes(value.clock(), false) {
+            let floor = self.frontier.sealed();
+            return self.owe(asked, AnswerKind::Refused(Reason::Purged { floor }), Ticket::default());
+        }
+        let kept = match self.hints.find(owner, token, key) {
+            Some(place) => match self.hints.get_mut(place) {
+                Some(entry) => match entry.value.merge(&value) {
+                    // also of one that was handed over, and whose removal is not recorded yet
+                    Ok(changed) if changed || entry.done => {
+                        entry.done = false;
+                        self.hints.set_waiting(place);
+                        Ok(self.hints.set_due(place, || tickets.issue()))
+                    }
+                    Ok(_) => Ok(entry.ticket),
+                    Err(refused) => Err(refused.into()),
+                },
+                None => Err(Reason::Full),
+            },
+            None => match self.hints.insert(now, owner, token, key, value) {
+                Ok(place) => {
+                    self.hints.set_waiting(place);
+                    Ok(self.hints.set_due(place, || tickets.issue()))
+                }
+                Err(_) => Err(Reason::Full),
+            },
+        };
+        match kept {
+            Ok(ticket) => self.owe(asked, AnswerKind::Written { superseded: false }, ticket),
+            Err(reason) => self.owe(asked, AnswerKind::Refused(reason), Ticket::default()),
+        }
+    }
+
+    /// The next hint to be handed over, of which this holds.
+    pub(crate) fn next_hint(&mut self, mut may: impl FnMut(&Entry<V, S>) -> bool) -> Option<u32> {
+        for _ in 0..HINTS_LOOKED_AT {
+            let place = self.hints.first_waiting()?;
+            self.hints.set_waiting(place);
+            if self.hints.get(place).is_some_and(|entry| !entry.done && may(entry)) {
+                return Some(place);
+            }
+        }
+        None
+    }
+
+    /// A hint was handed over as it was with that record: it goes, unless it has become another.
+    pub(crate) fn handed_over(&mut self, place: u32, ticket: Ticket) {
+        let tickets = &mut self.tickets;
+        if let Some(entry) = self.hints.get_mut(place)
+            && entry.ticket == ticket
+        {
+            entry.done = true;
+            self.hints.set_due(place, || tickets.issue());
+        }
+    }
+
+    /// The record that something is done has been made: it goes, if it is still done.
+    fn forget_recorded(&mut self) {
+        let (kind, done) = match self.recorded.take() {
+            Some(RecordDue::Key(place)) => (AnswerKind::Key(place), self.keys.is_done(place)),
+            Some(RecordDue::Hint(place)) => (AnswerKind::Hint(place), self.hints.is_done(place)),
+            _ => return,
+        };
+        if !done {
+            return;
+        }
+        let mut at = 0;
+        while (at as usize) < self.answers.places() {
+            if let Some(answer) = self.answers.get_mut(at)
+                && answer.kind == kind
+            {
+                answer.kind = AnswerKind::Nothing;
+            }
+            at = at.saturating_add(1);
+        }
+        match kind {
+            AnswerKind::Key(place) => self.keys.remove(place),
+            AnswerKind::Hint(place) => self.hints.remove(place),
+            _ => {}
+        }
+    }
+
+    /// Sweeps are in this round.
+    pub(crate) const fn set_rotation(&mut self, rotation: u64) {
+        self.rotation = rotation;
+    }
+
+    /// Takes no new values up to this clock from now on.
+    pub(crate) fn seal(&mut self, sealed: u64) {
+        let tickets = &mut self.tickets;
+        self.frontier.seal(sealed, self.rotation, || tickets.issue());
+    }
+
+    /// Takes no change up to this clock from now on, and forgets tombstones.
+    pub(crate) fn raise_floor(&mut self, floor: u64) {
+        let tickets = &mut self.tickets;
+        if self.frontier.raise(floor, || tickets.issue()) {
+            self.scrub.begin();
+        }
+    }
+
+    /// What this node tells of itself.
+    pub(crate) fn report(&self, last_clean_rotation: u64) -> Report {
+        let (floor, sealed) = (self.frontier.floor(), self.frontier.sealed());
+        let holds_hints = self.hints.iter().any(|hint| hint.value.clock() <= sealed);
+        Report {
+            floor,
+            sealed,
+            done: self.founded && !holds_hints && self.frontier.is_swept(last_clean_rotation, self.durable),
+            changes: self.frontier.changes(),
+            wanted: self.scrub.wanted(),
+        }
+    }
+
+    /// When it wants a tick to look for tombstones.
+    pub(crate) const fn scrub_at(&self) -> Instant {
+        self.scrub.at()
+    }
+
+    /// Looks at some keys: tombstones up to the floor go, and old ones above it are what the floor is to rise for.
+    ///
+    /// Keys that this node holds no longer go as well: others have them, or the layout would not have become this one. If it came to hold them again, it
+    /// would not know what has become of them meanwhile.
+    pub(crate) fn scrub<L: Layout>(&mut self, now: Instant, config: &Config, layout: &L) {
+        let Some(places) = self.scrub.next(now, self.keys.places()) else { return };
+        let to = places.end;
+        let (floor, tickets) = (self.frontier.floor(), &mut self.tickets);
+        for place in places {
+            let Some(entry) = self.keys.get_mut(place) else { continue };
+            if entry.done {
+                continue;
+            }
+            if !holds(layout, self.node, entry.token) {
+                entry.done = true;
+                self.keys.set_due(place, || tickets.issue());
+                continue;
+            }
+            if !entry.value.is_tombstone() {
+                continue;
+            }
+            let clock = entry.value.clock();
+            if clock <= floor {
+                entry.done = true;
+                self.keys.set_due(place, || tickets.issue());
+            } else if now.since(entry.since) >= config.purge_us {
+                self.scrub.want(clock);
+            }
+        }
+        self.scrub.advance(now, to, self.keys.places(), config);
+    }
+
+    /// Owes the value of a key, or of what is kept for the owner that this node stands in for.
+    pub(crate) fn read(&mut self, asked: Asked, owner: Option<NodeId>, token: Token, key: &[u8]) {
+        if !self.founded {
+            return self.owe(asked, AnswerKind::Refused(Reason::Blank), Ticket::default());
+        }
+        let hint = owner.and_then(|owner| self.hints.find(owner, token, key));
+        let own = || self.keys.find(self.node, token, key);
+        let kind = match hint {
+            Some(place) => AnswerKind::Hint(place),
+            None => own().map_or(AnswerKind::Nothing, AnswerKind::Key),
+        };
+        let ticket = self.entry(kind).map_or(Ticket::default(), |entry| entry.ticket);
+        self.owe(asked, kind, ticket);
+    }
+
+    /// Owes an answer: there is room for it, or it is not given, and the request will be made again.
+    pub(crate) fn owe(&mut self, asked: Asked, kind: AnswerKind, ticket: Ticket) {
+        let Asked { by: to, incarnation, number } = asked;
+        let Ok(place) = self.answers.insert(Answer { to, incarnation, number, kind, ticket }) else {
+            return;
+        };
+        let queue = if ticket <= self.durable { Queue::Due } else { Queue::Waiting };
+        self.answers.enqueue(place, queue);
+    }
+
+    pub(crate) fn persisted(&mut self, ticket: Ticket) {
+        if ticket > self.tickets.last() {
+            return; // no machine issued it
+        }
+        self.durable = self.durable.max(ticket);
+        while let Some(place) = self.answers.first(Queue::Waiting) {
+            if self.answers.get(place).is_some_and(|answer| answer.ticket > self.durable) {
+                return;
+            }
+            self.answers.unqueue(place, Queue::Waiting);
+            self.answers.enqueue(place, Queue::Due);
+        }
+    }
+
+    /// The next answer that can be sent; it is owed no longer.
+    pub(crate) fn next_answer(&mut self) -> Option<Answer> {
+        loop {
+            let place = self.answers.first(Queue::Due)?;
+            let answer = *self.answers.get(place)?;
+            // the value may have changed since, and that is not to be seen before it is durable
+            let newer = self.entry(answer.kind).map(|entry| entry.ticket);
+            match newer.filter(|ticket| *ticket > self.durable) {
+                Some(ticket) => {
+                    if let Some(answer) = self.answers.get_mut(place) {
+                        answer.ticket = ticket;
+                    }
+                    self.answers.unqueue(place, Queue::Due);
+                    self.answers.enqueue(place, Queue::Waiting);
+                }
+                None => return self.answers.remove(place),
+            }
+        }
+    }
+
+    /// What an answer is about.
+    pub(crate) fn entry(&self, kind: AnswerKind) -> Option<&Entry<V, S>> {
+        match kind {
+            AnswerKind::Key(place) => self.keys.get(place),
+            AnswerKind::Hint(place) => self.hints.get(place),
+            _ => None,
+        }
+    }
+
+    /// The next record, in the order of the tickets.
+    pub(crate) fn next_record(&mut self) -> Option<(Ticket, RecordDue)> {
+        self.forget_recorded();
+        let (floor, sealed) = self.frontier.due();
+        let floor = floor.map(|ticket| (ticket, RecordDue::Floor));
+        let sealed = sealed.map(|ticket| (ticket, RecordDue::Sealed));
+        let founding = self.founding_due.then_some((self.founded_ticket, RecordDue::Founded));
+        let key = self.keys.first_due().map(|(ticket, place)| (ticket, RecordDue::Key(place)));
+        let hint = self.hints.first_due().map(|(ticket, place)| (ticket, RecordDue::Hint(place)));
+        let due = [founding, floor, sealed, key, hint].into_iter().flatten().min_by_key(|(ticket, _)| *ticket)?;
+        match due.1 {
+            RecordDue::Founded => self.founding_due = false,
+            RecordDue::Floor => self.frontier.floor_due = false,
+            RecordDue::Sealed => self.frontier.sealed_due = false,
+            RecordDue::Key(place) => self.keys.clear_due(place),
+            RecordDue::Hint(place) => self.hints.clear_due(place),
+        }
+        self.recorded = Some(due.1);
+        Some(due)
+    }
+
+    pub(crate) fn restore_key(&mut self, token: Token, key: &[u8], value: V) -> Result<(), Corrupt> {
+        match self.keys.find(self.node, token, key) {
+            Some(place) => {
+                let entry = self.keys.get_mut(place).ok_or(Corrupt::Malformed)?;
+                entry.value = value;
+            }
+            None => {
+                let now = Instant::ZERO;
+                self.keys.insert(now, self.node, token, key, value).map_err(|_| Corrupt::Full)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn restore_hint(
+        &mut self,
+        owner: NodeId,
+        token: Token,
+        key: &[u8],
+        value: V,
+    ) -> Result<(), Corrupt> {
+        if let Some(place) = self.hints.find(owner, token, key) {
+            self.hints.get_mut(place).ok_or(Corrupt::Malformed)?.value = value;
+            return Ok(());
+        }
+        let inserted = self.hints.insert(Instant::ZERO, owner, token, key, value);
+        self.hints.set_waiting(inserted.map_err(|_| Corrupt::Full)?);
+        Ok(())
+    }
+
+    pub(crate) fn restore_hint_done(
+        &mut self,
+        owner: NodeId,
+        token: Token,
+        key: &[u8],
+    ) {
+        // it is not there if a checkpoint was made just before this record
+        if let Some(place) = self.hints.find(owner, token, key) {
+            self.hints.remove(place);
+        }
+    }
+
+    pub(crate) fn restore_purged(&mut self, token: Token, key: &[u8]) {
+        // it is not there if a checkpoint was made just before this record
+        if let Some(place) = self.keys.find(self.node, token, key) {
+            self.keys.remove(place);
+        }
+    }
+
+    pub(crate) fn restore_floor(&mut self, floor: u64) {
+        self.frontier.restore_floor(floor);
+    }
+
+    pub(crate) fn restore_sealed(&mut self, sealed: u64) {
+        self.frontier.restore_sealed(sealed);
+    }
+
+    pub(crate) const fn restore_founded(&mut self, founded: bool) {
+        self.founded = founded;
+    }
+}
+
+/// Whether a node holds the keys at a token, or will.
+pub(crate) fn holds<L: Layout>(layout: &L, node: NodeId, at: Token) -> bool {
+    layout.replicas(at).replicas().contains(&node)
+        || layout.next_replicas(at).is_some_and(|next| next.replicas().contains(&node))
+}
+
+impl From<MergeRefused> for Reason {
+    fn from(refused: MergeRefused) -> Self {
+        match refused {
+            MergeRefused::Full => Self::Full,
+            MergeRefused::Conflict => Self::Conflict,
+        }
+    }
+}

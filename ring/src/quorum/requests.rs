@@ -1,0 +1,775 @@
+use quorate_core::{InlineList, Instant, List, NodeId};
+
+use super::message::Reason;
+use super::slab::{Queue, Slab};
+use super::storage::Kinds;
+use super::targets::{Need, Targets, bit, first, places};
+use super::{
+    Config, Event, Failure, FollowRefused, Layout, Level, MergeRefused, Order, ReadOptions, ReadRepair, Request,
+    RequestError, Storage, Value, WriteId, WriteOptions,
+};
+use crate::topology::{Freshness, Version};
+use crate::{MAX_PREFERENCE, Token};
+
+/// The bits of a request's number that are its place.
+const PLACE_BITS: u32 = 16;
+
+/// The requests of a coordinator.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Requests<V: Value, S: Storage> {
+    in_flight: Slab<InFlight<V, S>, S::Requests<InFlight<V, S>>>,
+    node: NodeId,
+    incarnation: u64,
+    /// How many requests there were.
+    sequence: u64,
+    retry_us: u64,
+    attempts: u8,
+    max_key_len: usize,
+    /// No new value up to this clock is taken.
+    floor: u64,
+    /// Nodes that the application says are down.
+    down: InlineList<NodeId, MAX_PREFERENCE>,
+}
+
+/// A request, from when it is made until nothing of it is left to do.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct InFlight<V: Value, S: Storage> {
+    /// How the application knows it.
+    pub(crate) request: Request,
+    /// How nodes know it: another number once the layout has changed, so that answers from before count for nothing.
+    pub(crate) number: u64,
+    pub(crate) key: S::Key,
+    token: Token,
+    kind: Kind,
+    phase: Phase,
+    /// What is written, or what was read until now.
+    pub(crate) value: Option<V>,
+    /// What will be written once others were asked what is there.
+    proposed: Option<V>,
+    /// What a read must include.
+    seen: Option<V::Context>,
+    targets: Targets,
+    /// How many must answer, in the words of the options.
+    need: Need,
+    sloppy: bool,
+    /// To whom a message is due.
+    due: u32,
+    /// To whom the topology is due.
+    topology_due: u32,
+    /// Who answered in this phase.
+    answered: u32,
+    /// Who has the value that was read until now.
+    current: u32,
+    /// Who refused.
+    refused: u32,
+    /// Why, of the last one that did.
+    refusal: Option<Failure>,
+    pub(crate) superseded: bool,
+    outcome: Outcome,
+    attempt: u8,
+    retry_at: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Kind {
+    Write(WriteOptions),
+    Read(ReadOptions),
+    /// A write that this node kept for another is handed over.
+    Handoff,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Phase {
+    /// A write asks what is there.
+    Query,
+    /// A read asks for values.
+    Collect,
+    /// A write, or the write-back of a read.
+    Store,
+    /// The read is done; the other replicas may still answer.
+    Gather,
+    /// The request is done; the value goes to replicas that do not have it.
+    Spread,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Outcome {
+    Open,
+    /// The event is due.
+    Due(Option<Failure>),
+    /// The application knows.
+    Told,
+}
+
+/// What a request has to put out next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Action {
+    /// Ask the node for the value.
+    Read { to: NodeId, owner: Option<NodeId> },
+    /// Send the node the value.
+    Write { to: NodeId, owner: Option<NodeId> },
+    /// Send the node the topology.
+    Topology { to: NodeId },
+    /// Tell the application.
+    Done(Option<Failure>),
+    /// A hand-over is done, or failed.
+    HandedOver(Option<Failure>),
+}
+
+impl<V: Value, S: Storage> Requests<V, S> {
+    pub(crate) fn new(node: NodeId, incarnation: u64, config: &Config) -> Self {
+        let most = 1_usize << PLACE_BITS;
+        Self {
+            in_flight: Slab::with_limit(config.max_requests.min(most)),
+            node,
+            incarnation,
+            sequence: 0,
+            retry_us: config.retry_us,
+            attempts: config.attempts,
+            max_key_len: config.max_key_len,
+            floor: 0,
+            down: InlineList::with_limit(MAX_PREFERENCE),
+        }
+    }
+
+    pub(crate) const fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// New values must have a clock above this.
+    pub(crate) fn raise_floor(&mut self, floor: u64) {
+        self.floor = self.floor.max(floor);
+    }
+
+    /// A node is up or down, as far as the application knows.
+    pub(crate) fn set_down(&mut self, node: NodeId, down: bool) {
+        let place = self.down.iter().position(|other| *other == node);
+        match (place, down) {
+            (None, true) => {
+                let _ = self.down.push(node); // of one too many the answers are waited for
+            }
+            (Some(place), false) => {
+                self.down.remove(place);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn write<L: Layout>(
+        &mut self,
+        now: Instant,
+        layout: &L,
+        key: &[u8],
+        value: V,
+        options: WriteOptions,
+    ) -> Result<Request, RequestError> {
+        let token = layout.token(key);
+        let targets = Targets::new(layout, token)?;
+        let need = targets.need(options.level, options.primaries)?;
+        if V::FORMED_BY_REPLICAS && targets.bit_of(self.node) & targets.holders() == 0 {
+            return Err(RequestError::NotReplica);
+        }
+        self.check_alive(&targets, need, options.sloppy)?;
+        let (phase, value, proposed) = match options.order {
+            Order::Formed => (Phase::Store, Some(value), None),
+            Order::AfterRead => (Phase::Query, None, Some(value)),
+        };
+        let kind = Kind::Write(options);
+        self.begin(now, key, token, kind, phase, (value, proposed, None), targets, need, options.sloppy)
+    }
+
+    pub(crate) fn read<L: Layout>(
+        &mut self,
+        now: Instant,
+        layout: &L,
+        key: &[u8],
+        options: ReadOptions,
+        seen: Option<V::Context>,
+    ) -> Result<Request, RequestError> {
+        let token = layout.token(key);
+        let targets = Targets::new(layout, token)?;
+        let need = targets.need(options.level, options.primaries)?;
+        self.check_alive(&targets, need, options.sloppy)?;
+        let kind = Kind::Read(options);
+        let values = (None, None, seen);
+        self.begin(now, key, token, kind, Phase::Collect, values, targets, need, options.sloppy)
+    }
+
+    /// Hands a value over to the node that it was kept for; to the replicas of the key if that node is `None`.
+    pub(crate) fn hand_over<L: Layout>(
+        &mut self,
+        now: Instant,
+        layout: &L,
+        key: &[u8],
+        value: V,
+        to: Option<NodeId>,
+    ) -> Result<u64, RequestError> {
+        let token = layout.token(key);
+        let targets = match to {
+            Some(node) => Targets::only(node),
+            None => Targets::new(layout, token)?,
+        };
+        let need = targets.need(Level::Quorum, 0)?;
+        let values = (Some(value), None, None);
+        let request = self.begin(now, key, token, Kind::Handoff, Phase::Store, values, targets, need, false)?;
+        Ok(request.0)
+    }
+
+    /// A request is not of interest any more.
+    pub(crate) fn cancel(&mut self, number: u64) {
+        let place = u32::try_from(number & 0xffff).unwrap_or(u32::MAX);
+        if self.in_flight.get(place).is_some_and(|request| request.number == number) {
+            self.in_flight.remove(place);
+        }
+    }
+
+    pub(crate) fn is_down(&self, node: NodeId) -> bool {
+        self.down.contains(&node)
+    }
+
+    fn check_alive(&self, targets: &Targets, need: Need, sloppy: bool) -> Result<(), RequestError> {
+        let up = |node| node == self.node || !self.down.contains(&node);
+        let mut targets = targets.clone();
+        let alive = targets.filter(targets.holders(), up);
+        let mut usable = alive;
+        if sloppy {
+            for owner in places(targets.holders() & !alive) {
+                usable |= targets.stand_in_for(owner, up);
+            }
+        }
+        if targets.is_met(usable, need) {
+            return Ok(());
+        }
+        let (alive, required) = targets.progress(usable, need);
+        Err(RequestError::Unavailable { required, alive })
+    }
+
+    #[allow(clippy::too_many_arguments)] // of the one place where a request is made
+    fn begin(
+        &mut self,
+        now: Instant,
+        key: &[u8],
+        token: Token,
+        kind: Kind,
+        phase: Phase,
+        (value, proposed, seen): (Option<V>, Option<V>, Option<V::Context>),
+        targets: Targets,
+        need: Need,
+        sloppy: bool,
+    ) -> Result<Request, RequestError> {
+        let mut bytes = <S as Kinds>::Key::with_limit(self.max_key_len);
+        bytes.extend_from_slice(key).map_err(|_| RequestError::KeyTooLong)?;
+        self.make_room();
+        let request = InFlight {
+            request: Request(0),
+            number: 0,
+            key: bytes,
+            token,
+            kind,
+            phase,
+            value,
+            proposed,
+            seen,
+            targets,
+            need,
+            sloppy,
+            due: 0,
+            topology_due: 0,
+            answered: 0,
+            current: 0,
+            refused: 0,
+            refusal: None,
+            superseded: false,
+            outcome: Outcome::Open,
+            attempt: 1,
+            retry_at: now.after(self.retry_us),
+        };
+        let place = self.in_flight.insert(request).map_err(|_| RequestError::Busy)?;
+        let number = self.next_number(place);
+        if let Some(request) = self.in_flight.get_mut(place) {
+            (request.request, request.number) = (Request(number), number);
+        }
+        self.ask(place);
+        self.in_flight.enqueue(place, Queue::Waiting);
+        Ok(Request(number))
+    }
+
+    const fn next_number(&mut self, place: u32) -> u64 {
+        let number = (self.sequence << PLACE_BITS) | place as u64;
+        self.sequence = self.sequence.saturating_add(1);
+        number
+    }
+
+    /// Where there is no room, a request that is done and goes on for the sake of others makes it.
+    fn make_room(&mut self) {
+        if !self.in_flight.is_full() {
+            return;
+        }
+        let told = self.in_flight.iter().find(|(_, request)| request.outcome == Outcome::Told);
+        if let Some((place, _)) = told {
+            self.in_flight.remove(place);
+        }
+    }
+
+    /// Messages of this phase are due to all that have not answered.
+    fn ask(&mut self, place: u32) {
+        let (node, down) = (self.node, &self.down);
+        let Some(request) = self.in_flight.get_mut(place) else { return };
+        let up = |other| other == node || !down.contains(&other);
+        if request.writes_here_first(node) {
+            request.due = request.targets.bit_of(node);
+        } else {
+            let retried = request.attempt > 1;
+            let missing = request.targets.holders() & !request.answered;
+            let silent = if retried { missing } else { missing & !request.targets.filter(missing, up) };
+            if request.sloppy && matches!(request.phase, Phase::Query | Phase::Collect | Phase::Store) {
+                for owner in places(silent) {
+                    request.targets.stand_in_for(owner, up);
+                }
+            }
+            let asked = request.targets.asked() & !request.answered;
+            // one that is said to be down is tried again with the others, and not before
+            request.due = if retried { asked } else { request.targets.filter(asked, up) };
+        }
+        self.in_flight.enqueue(place, Queue::Due);
+    }
+
+    /// The earliest time at which a request wants a tick.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        Some(self.in_flight.get(self.in_flight.first(Queue::Waiting)?)?.retry_at)
+    }
+
+    /// Time has passed: what is overdue is sent again, or fails.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        while let Some(place) = self.in_flight.first(Queue::Waiting) {
+            let Some(request) = self.in_flight.get_mut(place) else { return };
+            if request.retry_at > now {
+                return;
+            }
+            request.retry_at = now.after(self.retry_us);
+            self.in_flight.unqueue(place, Queue::Waiting);
+            self.in_flight.enqueue(place, Queue::Waiting);
+            self.retry(place);
+        }
+    }
+
+    fn retry(&mut self, place: u32) {
+        let Some(request) = self.in_flight.get_mut(place) else { return };
+        if request.attempt >= self.attempts {
+            match request.outcome {
+                Outcome::Open => request.fail(None),
+                Outcome::Due(_) => {}
+                Outcome::Told => {
+                    self.in_flight.remove(place);
+                    return;
+                }
+            }
+            self.in_flight.enqueue(place, Queue::Due);
+            return;
+        }
+        request.attempt = request.attempt.saturating_add(1);
+        request.refused = 0;
+        match request.phase {
+            // who has answered until now is all that is repaired
+            Phase::Gather => request.spread(),
+            // what was read is not what the reader has seen: the others may have it by now
+            Phase::Collect if request.targets.is_met(request.answered, request.need) => {
+                request.answered = 0;
+            }
+            _ => {}
+        }
+        self.ask_or_finish(place);
+    }
+
+    fn ask_or_finish(&mut self, place: u32) {
+        if self.in_flight.get(place).is_some_and(InFlight::is_finished) {
+            self.in_flight.remove(place);
+        } else {
+            self.ask(place);
+        }
+    }
+
+    /// The layout has changed: answers that came until now count for nothing, as they may be of nodes that hold the key no longer.
+    pub(crate) fn restart<L: Layout>(&mut self, layout: &L) {
+        let mut place = 0;
+        while (place as usize) < self.in_flight.places() {
+            self.restart_at(place, layout);
+            place = place.saturating_add(1);
+        }
+    }
+
+    fn restart_at<L: Layout>(&mut self, place: u32, layout: &L) {
+        let number = self.next_number(place);
+        let Some(request) = self.in_flight.get_mut(place) else { return };
+        match request.outcome {
+            Outcome::Open => {}
+            Outcome::Due(_) => return,
+            Outcome::Told => {
+                self.in_flight.remove(place);
+                return;
+            }
+        }
+        let (level, primaries) = match request.kind {
+            Kind::Write(options) => (options.level, options.primaries),
+            Kind::Read(options) => (options.level, options.primaries),
+            Kind::Handoff => return, // it was canceled
+        };
+        let targets = Targets::new(layout, request.token);
+        let need = targets.as_ref().ok().and_then(|targets| targets.need(level, primaries).ok());
+        let (Ok(targets), Some(need)) = (targets, need) else {
+            request.fail(Some(Failure::Stale { version: layout.version() }));
+            self.in_flight.enqueue(place, Queue::Due);
+            return;
+        };
+        request.targets = targets;
+        request.need = need;
+        request.number = number;
+        (request.answered, request.current, request.refused) = (0, 0, 0);
+        if V::FORMED_BY_REPLICAS
+            && request.is_write()
+            && request.targets.bit_of(self.node) & request.targets.holders() == 0
+        {
+            request.fail(Some(Failure::Stale { version: layout.version() }));
+            self.in_flight.enqueue(place, Queue::Due);
+            return;
+        }
+        if request.phase == Phase::Store && !request.is_write() {
+            request.phase = Phase::Collect;
+        }
+        self.ask(place);
+    }
+
+    /// The place of a request, and the bit of a node that answers it; `None` for an answer that counts for nothing.
+    fn answered_by(&self, from: NodeId, incarnation: u64, number: u64) -> Option<(u32, u32)> {
+        let place = u32::try_from(number & 0xffff).ok()?;
+        let request = self.in_flight.get(place)?;
+        let bit = request.targets.bit_of(from);
+        let counts = incarnation == self.incarnation && request.number == number && bit != 0;
+        counts.then_some((place, bit))
+    }
+
+    /// A node has the value durably.
+    pub(crate) fn on_written(&mut self, from: NodeId, incarnation: u64, number: u64, superseded: bool) {
+        let Some((place, bit)) = self.answered_by(from, incarnation, number) else { return };
+        let own = self.node;
+        let Some(request) = self.in_flight.get_mut(place) else { return };
+        if !matches!(request.phase, Phase::Store | Phase::Spread) {
+            return;
+        }
+        let waits = request.writes_here_first(own);
+        request.answered |= bit;
+        request.due &= !bit;
+        request.superseded |= superseded && request.phase == Phase::Store;
+        if waits && !request.writes_here_first(own) {
+            self.ask(place); // it is durable here: now the others
+        }
+        self.advance(place);
+    }
+
+    /// A node has this value, or none.
+    pub(crate) fn on_found(&mut self, from: NodeId, incarnation: u64, number: u64, value: Option<V>) {
+        let Some((place, bit)) = self.answered_by(from, incarnation, number) else { return };
+        let Some(request) = self.in_flight.get_mut(place) else { return };
+        if !matches!(request.phase, Phase::Query | Phase::Collect | Phase::Gather) {
+            return;
+        }
+        if let Err(refused) = request.take(bit, value) {
+            request.refused |= bit;
+            request.refusal = Some(match refused {
+                MergeRefused::Full => Failure::Full,
+                MergeRefused::Conflict => Failure::Conflict,
+            });
+        } else {
+            request.answered |= bit;
+        }
+        request.due &= !bit;
+        self.advance(place);
+    }
+
+    /// A node does not carry the request out.
+    pub(crate) fn on_refused(
+        &mut self,
+        from: NodeId,
+        incarnation: u64,
+        number: u64,
+        reason: Reason,
+        (own, theirs): (Version, Version),
+    ) {
+        let Some((place, bit)) = self.answered_by(from, incarnation, number) else { return };
+        if let Reason::Purged { floor } = reason {
+            self.raise_floor(floor);
+        }
+        let Some(request) = self.in_flight.get_mut(place) else { return };
+        if matches!(reason, Reason::Purged { .. }) && !request.is_new() {
+            // what is repaired is known everywhere, and may be forgotten by now
+            return self.on_written(from, incarnation, number, false);
+        }
+        let failure = match reason {
+            Reason::Stale => Failure::Stale { version: theirs },
+            Reason::Full => Failure::Full,
+            Reason::Purged { floor } => Failure::Purged { floor },
+            Reason::Conflict => Failure::Conflict,
+            Reason::Blank => Failure::Blank,
+        };
+        request.refusal = Some(failure);
+        request.due &= !bit;
+        if reason == Reason::Stale && theirs.compare(own) == Freshness::Older {
+            request.topology_due |= bit; // and it is asked again with the next attempt
+            self.in_flight.enqueue(place, Queue::Due);
+            return;
+        }
+        request.refused |= bit;
+        self.advance(place);
+    }
+
+    /// Looks whether the phase is over.
+    fn advance(&mut self, place: u32) {
+        let write = self.in_flight.get(place).map(|request| WriteId {
+            node: self.node,
+            incarnation: self.incarnation,
+            number: request.request.get(),
+        });
+        let (Some(request), Some(write)) = (self.in_flight.get_mut(place), write) else { return };
+        let need = request.need_of_phase();
+        match request.phase {
+            Phase::Query if request.targets.is_met(request.answered, need) => {
+                request.follow(self.floor, write);
+                self.ask(place);
+            }
+            Phase::Collect if request.has_all_seen(need) => {
+                if request.collected() {
+                    self.ask(place);
+                } else {
+                    self.in_flight.enqueue(place, Queue::Due);
+                }
+            }
+            Phase::Store if request.targets.is_met(request.answered, need) => {
+                request.outcome = Outcome::Due(None);
+                request.phase = Phase::Spread;
+                self.in_flight.enqueue(place, Queue::Due);
+            }
+            Phase::Query | Phase::Collect | Phase::Store => {
+                let possible = request.targets.asked() & !request.refused;
+                let fallbacks_left = request.sloppy && request.attempt == 1;
+                if !fallbacks_left && !request.targets.is_met(possible | request.answered, need) {
+                    request.fail(request.refusal);
+                    self.in_flight.enqueue(place, Queue::Due);
+                }
+            }
+            Phase::Gather => {
+                let all = request.targets.holders();
+                if all & !(request.answered | request.refused) == 0 {
+                    request.spread();
+                    if request.outcome == Outcome::Told {
+                        self.ask_or_finish(place);
+                    } else {
+                        self.in_flight.enqueue(place, Queue::Due);
+                    }
+                }
+            }
+            Phase::Spread => {
+                if request.is_finished() {
+                    self.in_flight.remove(place);
+                }
+            }
+        }
+    }
+
+    /// The next action, and the place of its request.
+    pub(crate) fn next_action(&mut self) -> Option<(u32, Action)> {
+        loop {
+            let place = self.in_flight.first(Queue::Due)?;
+            let request = self.in_flight.get_mut(place)?;
+            if let Some(action) = request.next_action() {
+                return Some((place, action));
+            }
+            self.in_flight.unqueue(place, Queue::Due);
+            if self.in_flight.get(place).is_some_and(InFlight::is_finished) {
+                self.in_flight.remove(place);
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, place: u32) -> Option<&InFlight<V, S>> {
+        self.in_flight.get(place)
+    }
+}
+
+impl<V: Value, S: Storage> InFlight<V, S> {
+    /// What the application is told.
+    pub(crate) fn event(&self, failure: Option<Failure>) -> Option<Event<'_, V>> {
+        let (request, value) = (self.request, self.value.as_ref());
+        Some(match (failure, self.kind) {
+            (Some(failure), Kind::Write(_)) if failure != Failure::Behind => {
+                Event::Failed { request, failure, seen: None }
+            }
+            (Some(failure), _) => Event::Failed { request, failure, seen: value },
+            (None, Kind::Write(_) | Kind::Handoff) => {
+                Event::Written { request, value: value?, superseded: self.superseded }
+            }
+            (None, Kind::Read(_)) => Event::Found { request, value },
+        })
+    }
+
+    /// Whether it sends a new value, and not one that a replica has had.
+    pub(crate) const fn is_new(&self) -> bool {
+        self.is_write()
+    }
+
+    const fn is_write(&self) -> bool {
+        matches!(self.kind, Kind::Write(_))
+    }
+
+    /// Whether the others have to wait until the value is durable on this node, which formed it.
+    fn writes_here_first(&self, own: NodeId) -> bool {
+        let here = self.targets.bit_of(own);
+        V::FORMED_BY_REPLICAS
+            && self.is_write()
+            && matches!(self.phase, Phase::Store)
+            && self.answered & here == 0
+    }
+
+    fn need_of_phase(&self) -> Need {
+        match (self.phase, self.kind) {
+            (Phase::Query, _) | (Phase::Store, Kind::Read(_)) => self.targets.need_to_meet(self.need),
+            _ => self.need,
+        }
+    }
+
+    fn has_all_seen(&self, need: Need) -> bool {
+        self.targets.is_met(self.answered, need)
+            && self.seen.as_ref().is_none_or(|seen| {
+                self.value.as_ref().is_some_and(|value| value.includes(seen))
+            })
+    }
+
+    /// Takes over the value of a node.
+    fn take(&mut self, bit: u32, value: Option<V>) -> Result<(), MergeRefused> {
+        let Some(found) = value else {
+            if self.value.is_none() {
+                self.current |= bit;
+            }
+            return Ok(());
+        };
+        let Some(own) = &mut self.value else {
+            self.value = Some(found);
+            self.current = bit;
+            return Ok(());
+        };
+        let changed = own.merge(&found)?;
+        if changed {
+            self.current = 0;
+        }
+        if *own == found {
+            self.current |= bit;
+        }
+        Ok(())
+    }
+
+    /// The write has asked what is there: it comes after that.
+    fn follow(&mut self, floor: u64, write: WriteId) {
+        let Some(mut proposed) = self.proposed.take() else { return };
+        let seen = self.value.take();
+        match proposed.follow(seen.as_ref(), floor, write) {
+            Ok(()) => {
+                self.value = Some(proposed);
+                self.phase = Phase::Store;
+                (self.answered, self.refused, self.current) = (0, 0, 0);
+            }
+            Err(refused) => {
+                self.value = seen;
+                self.fail(Some(match refused {
+                    FollowRefused::Behind => Failure::Behind,
+                    FollowRefused::Full => Failure::Full,
+                    FollowRefused::Conflict => Failure::Conflict,
+                }));
+            }
+        }
+    }
+
+    /// The read has its values. True if it writes them back before it returns.
+    fn collected(&mut self) -> bool {
+        let Kind::Read(options) = self.kind else { return false };
+        let meet = self.targets.need_to_meet(self.need);
+        let is_everywhere = self.targets.is_met(self.current, meet);
+        let writes_back = self.value.is_some()
+            && match options.repair {
+                ReadRepair::Off | ReadRepair::Background => false,
+                ReadRepair::Blocking => !is_everywhere,
+                ReadRepair::Always => true,
+            };
+        if writes_back {
+            self.phase = Phase::Store;
+            self.answered = if options.repair == ReadRepair::Always { 0 } else { self.current };
+            self.refused = 0;
+            return true;
+        }
+        self.outcome = Outcome::Due(None);
+        self.phase = if options.repair == ReadRepair::Off { Phase::Spread } else { Phase::Gather };
+        if options.repair == ReadRepair::Off {
+            self.answered = self.targets.holders(); // nothing is left to do
+        }
+        self.due = 0;
+        if self.phase == Phase::Gather && self.targets.holders() & !self.answered == 0 {
+            self.spread();
+        }
+        false
+    }
+
+    /// The value goes to those that answered and have less.
+    fn spread(&mut self) {
+        self.phase = Phase::Spread;
+        let behind = self.answered & self.targets.holders() & !self.current;
+        // the others are left to anti-entropy
+        self.answered = self.targets.asked() & !behind;
+        self.due = behind;
+    }
+
+    fn fail(&mut self, failure: Option<Failure>) {
+        let (acked, required) = self.targets.progress(self.answered, self.need_of_phase());
+        let timeout = Failure::Timeout { acked, required };
+        let failure = failure.or(self.refusal).unwrap_or(timeout);
+        self.outcome = Outcome::Due(Some(failure));
+        self.phase = Phase::Spread;
+        // nothing more is sent
+        self.answered = self.targets.asked();
+        (self.due, self.topology_due) = (0, 0);
+    }
+
+    /// Whether nothing is left to do but to tell the application.
+    fn is_finished(&self) -> bool {
+        self.phase == Phase::Spread
+            && self.outcome == Outcome::Told
+            && self.targets.asked() & !self.answered == 0
+            && self.due == 0
+    }
+
+    fn next_action(&mut self) -> Option<Action> {
+        if let Outcome::Due(failure) = self.outcome {
+            self.outcome = Outcome::Told;
+            if self.kind == Kind::Handoff {
+                self.answered = self.targets.asked(); // the rest is left to anti-entropy
+                self.due = 0;
+                return Some(Action::HandedOver(failure));
+            }
+            return Some(Action::Done(failure));
+        }
+        if let Some(place) = first(self.topology_due) {
+            self.topology_due &= !bit(place);
+            let to = self.targets.node(place)?;
+            return Some(Action::Topology { to });
+        }
+        let place = first(self.due)?;
+        self.due &= !bit(place);
+        let to = self.targets.node(place)?;
+        let owner = self.targets.owner_of(place);
+        Some(match self.phase {
+            Phase::Query | Phase::Collect | Phase::Gather => Action::Read { to, owner },
+            Phase::Store | Phase::Spread => Action::Write { to, owner },
+        })
+    }
+}

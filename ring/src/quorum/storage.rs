@@ -1,0 +1,84 @@
+use core::fmt::Debug;
+use core::hash::Hash;
+
+use quorate_clocks::Element;
+use quorate_core::{InlineList, List};
+
+use super::order::{Order, Placed};
+use super::slab::Cell;
+
+/// Where a node of the quorum store keeps keys, requests, answers and hints: [`Inline`] in the value, or `Heap`.
+///
+/// Sealed: these are all there are. Both take the same and give the same errors; what differs is where the memory is.
+pub trait Storage: Clone + PartialEq + Eq + Hash + Debug + sealed::Kinds {}
+
+#[allow(unnameable_types)] // sealed: the two choices are all there is
+mod sealed {
+    use super::{Cell, Debug, Element, Hash, List, Order};
+
+    pub trait Kinds {
+        type Key: List<u8> + Clone + PartialEq + Eq + Hash + Debug;
+        type Entries<T: Element>: List<Cell<T>> + Clone + PartialEq + Eq + Hash + Debug;
+        type Order: Order;
+        type HintOrder: Order;
+        type Requests<T: Element>: List<Cell<T>> + Clone + PartialEq + Eq + Hash + Debug;
+        type Answers<T: Element>: List<Cell<T>> + Clone + PartialEq + Eq + Hash + Debug;
+        type Hints<T: Element>: List<Cell<T>> + Clone + PartialEq + Eq + Hash + Debug;
+    }
+}
+
+pub(crate) use sealed::Kinds;
+
+/// Everything inside the value: no heap.
+///
+/// | parameter | unit | when it is full |
+/// |---|---|---|
+/// | `KEYS` | keys that a replica holds, tombstones among them | writes of other keys are refused with [`Refusal::Full`](super::Refusal::Full) |
+/// | `KEY_BYTES` | bytes of a key | [`RequestError::KeyTooLong`](super::RequestError::KeyTooLong) |
+/// | `REQUESTS` | requests of a coordinator in flight | [`RequestError::Busy`](super::RequestError::Busy) |
+/// | `ANSWERS` | answers that a replica owes | [`Rejected::Full`](quorate_core::Rejected::Full) |
+/// | `HINTS` | writes that are kept for others | writes of sloppy quorums are refused with [`Refusal::Full`](super::Refusal::Full) |
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Inline<
+    const KEYS: usize,
+    const KEY_BYTES: usize,
+    const REQUESTS: usize = 4,
+    const ANSWERS: usize = 8,
+    const HINTS: usize = 0,
+>;
+
+impl<const K: usize, const B: usize, const R: usize, const A: usize, const H: usize> Storage
+    for Inline<K, B, R, A, H>
+{
+}
+
+impl<const K: usize, const B: usize, const R: usize, const A: usize, const H: usize> Kinds
+    for Inline<K, B, R, A, H>
+{
+    type Key = InlineList<u8, B>;
+    type Entries<T: Element> = InlineList<Cell<T>, K>;
+    type Order = InlineList<Placed, K>;
+    type HintOrder = InlineList<Placed, H>;
+    type Requests<T: Element> = InlineList<Cell<T>, R>;
+    type Answers<T: Element> = InlineList<Cell<T>, A>;
+    type Hints<T: Element> = InlineList<Cell<T>, H>;
+}
+
+/// Everything on the heap, up to the limits of [`Config`](super::Config).
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Heap;
+
+#[cfg(feature = "alloc")]
+impl Storage for Heap {}
+
+#[cfg(feature = "alloc")]
+impl Kinds for Heap {
+    type Key = quorate_core::HeapList<u8>;
+    type Entries<T: Element> = quorate_core::HeapList<Cell<T>>;
+    type Order = alloc::collections::BTreeSet<Placed>;
+    type HintOrder = alloc::collections::BTreeSet<Placed>;
+    type Requests<T: Element> = quorate_core::HeapList<Cell<T>>;
+    type Answers<T: Element> = quorate_core::HeapList<Cell<T>>;
+    type Hints<T: Element> = quorate_core::HeapList<Cell<T>>;
+}

@@ -1,0 +1,131 @@
+use core::fmt;
+use core::fmt::Debug;
+use core::hash::Hash;
+
+use quorate_clocks::Causality;
+use quorate_core::Wire;
+
+use super::WriteId;
+
+/// What replicas keep for a key: a state that can be merged with another state of the same key, so
+/// that replicas with the same writes have the same state, whatever the order in which the writes
+/// arrived.
+///
+/// | value | of concurrent writes | formed by |
+/// |---|---|---|
+/// | [`Lww`](super::Lww) | the one with the later timestamp stays | any node with a hybrid clock |
+/// | [`Tagged`](super::Tagged) | the one with the higher tag stays | any node |
+/// | [`Siblings`](quorate_clocks::Siblings) | all stay, and a later write settles them | a replica of the key |
+///
+/// [`merge`](Self::merge) is commutative, associative and idempotent, and never goes back.
+pub trait Value: Clone + PartialEq + Eq + Hash + Debug + for<'a> Wire<'a> {
+    /// Whether only a replica of the key may form its values, because each write takes the next
+    /// number of the node that formed it. Such a write is sent to others once it is durable here.
+    const FORMED_BY_REPLICAS: bool;
+
+    /// What a client has seen of a key: everything that a later read must include.
+    type Context: Clone + PartialEq + Eq + Hash + Debug;
+
+    /// Takes over what the other has. True if that changed this one.
+    ///
+    /// # Errors
+    ///
+    /// [`MergeRefused`] if the result does not fit, or the two contradict each other; nothing was
+    /// changed.
+    fn merge(&mut self, other: &Self) -> Result<bool, MergeRefused>;
+
+    /// How the two relate. Two that cannot be merged are concurrent.
+    #[must_use]
+    fn compare(&self, other: &Self) -> Causality {
+        let mut merged = self.clone();
+        match merged.merge(other) {
+            Ok(false) if self == other => Causality::Equal,
+            Ok(false) => Causality::After,
+            Ok(true) if merged == *other => Causality::Before,
+            Ok(true) | Err(_) => Causality::Concurrent,
+        }
+    }
+
+    /// What somebody has seen who has seen this value.
+    #[must_use]
+    fn context(&self) -> Self::Context;
+
+    /// Whether this value includes everything that was seen.
+    #[must_use]
+    fn includes(&self, seen: &Self::Context) -> bool;
+
+    /// Whether the key was deleted, and nothing was written since.
+    #[must_use]
+    fn is_tombstone(&self) -> bool;
+
+    /// A number that grows with the value: of two that are ordered, the later one has the higher
+    /// number. Once tombstones up to a number may be purged, no change with that number or a lower one is taken any more; see
+    /// [`Node`](super::Node#deletes).
+    #[must_use]
+    fn clock(&self) -> u64;
+
+    /// Makes this value, which is about to be written, a later one than what was read; `None` if the key is not there. Its
+    /// [`clock`](Self::clock) must be above the floor.
+    ///
+    /// # Errors
+    ///
+    /// [`FollowRefused`] if that cannot be; nothing was changed.
+    fn follow(&mut self, seen: Option<&Self>, floor: u64, write: WriteId) -> Result<(), FollowRefused>;
+}
+
+/// Why two values cannot be merged. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum MergeRefused {
+    /// There is no room for the result.
+    Full,
+    /// The two say different things of one write: one node writes in two places, or lost its
+    /// memory.
+    Conflict,
+}
+
+impl fmt::Display for MergeRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "there is no room for the merged value",
+            Self::Conflict => "the two values say different things of one write",
+        })
+    }
+}
+
+impl core::error::Error for MergeRefused {}
+
+/// Why a value cannot be made a later one. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum FollowRefused {
+    /// It has to be formed again: its order is given by a clock of the writer's, which is behind.
+    Behind,
+    /// There is no room for the result, or no later value.
+    Full,
+    /// The two say different things of one write.
+    Conflict,
+}
+
+impl From<MergeRefused> for FollowRefused {
+    fn from(refused: MergeRefused) -> Self {
+        match refused {
+            MergeRefused::Full => Self::Full,
+            MergeRefused::Conflict => Self::Conflict,
+        }
+    }
+}
+
+impl fmt::Display for FollowRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Behind => f.write_str("the value is earlier than the one that it is to follow"),
+            Self::Full => fmt::Display::fmt(&MergeRefused::Full, f),
+            Self::Conflict => fmt::Display::fmt(&MergeRefused::Conflict, f),
+        }
+    }
+}
+
+impl core::error::Error for FollowRefused {}

@@ -1,0 +1,188 @@
+//! Sloppy quorums, and the writes that are kept for others.
+
+use quorate_clocks::{Actor, Stamp, Timestamp};
+use quorate_core::{Machine as _, NodeId};
+use quorate_ring::quorum::{
+    Failure, Level, Lww, ReadOptions, ReadRepair, RequestError, WriteOptions,
+};
+
+use super::net::{Net, Same, Told, config};
+
+type Cell = Lww<u32>;
+
+fn at(micros: u64, value: u32) -> Cell {
+    let actor = Actor::from(NodeId::new(1));
+    Lww::new(Stamp { time: Timestamp::from_micros(micros), actor }, value)
+}
+
+const OK: Told<Cell> = Told::Written { superseded: false };
+
+fn sloppy(level: Level) -> WriteOptions {
+    WriteOptions { level, sloppy: true, ..WriteOptions::default() }
+}
+
+fn layout() -> Same {
+    Same { fallbacks: vec![4, 5], ..Same::new(&[1, 2, 3]) }
+}
+
+#[test]
+fn fallback_takes_the_write_and_hands_it_over() {
+    let mut net = Net::<Cell>::new(&[1, 2, 3, 4, 5], &layout());
+    let now = net.now;
+    // node 3 is down, and nobody knows: the fallback is asked with the second attempt
+    net.node(1).write(now, b"k", at(1, 5), sloppy(Level::All)).unwrap();
+    net.run_among(&[1, 2, 4, 5]);
+    assert_eq!(net.told(1), []);
+    net.tick(1_000);
+    net.run_among(&[1, 2, 4, 5]);
+    assert_eq!(net.told(1), [OK]);
+    assert_eq!((net.node(4).status().hints, net.node(5).status().hints), (1, 0));
+    assert_eq!(net.node(4).local(b"k"), None);
+    // it survives the fallback's restart
+    net.restart(4, &layout());
+    assert_eq!(net.node(4).status().hints, 1);
+    // node 3 comes back
+    for _ in 0..3 {
+        net.tick(config().handoff_us);
+        net.run();
+    }
+    assert_eq!(net.node(3).local(b"k"), Some(&at(1, 5)));
+    assert_eq!(net.node(4).status().hints, 0);
+    net.restart(4, &layout());
+    assert_eq!(net.node(4).status().hints, 0);
+}
+
+#[test]
+fn hint_is_handed_over_as_soon_as_its_owner_is_known_to_be_back() {
+    let mut net = Net::<Cell>::new(&[1, 2, 3, 4, 5], &layout());
+    let now = net.now;
+    for node in [1, 4] {
+        net.node(node).set_down(NodeId::new(3), true);
+    }
+    for key in [b"a", b"b", b"c"] {
+        net.node(1).write(now, key, at(1, 5), sloppy(Level::All)).unwrap();
+        net.run_among(&[1, 2, 4, 5]);
+        assert_eq!(net.told(1), [OK]); // with the first attempt
+    }
+    assert_eq!(net.node(4).status().hints, 3);
+    net.tick(config().handoff_us);
+    net.run();
+    assert_eq!(net.node(4).status().hints, 3); // not tried
+    net.node(4).set_down(NodeId::new(3), false);
+    net.tick(1);
+    net.run();
+    assert_eq!((net.node(4).status().hints, net.node(3).status().keys), (0, 3));
+}
+
+#[test]
+fn full_hint_store_refuses() {
+    let mut net = Net::<Cell>::new(&[1, 2, 3, 4], &Same { fallbacks: vec![4], ..layout() });
+    let now = net.now;
+    net.node(1).set_down(NodeId::new(3), true);
+    for (round, key) in [b"a", b"b", b"c", b"d", b"e"].into_iter().enumerate() {
+        net.node(1).write(now, key, at(1, 5), sloppy(Level::All)).unwrap();
+        for _ in 0..4 {
+            net.run_among(&[1, 2, 4]);
+            net.tick(1_000);
+        }
+        let expected = if round < 4 { OK } else { Told::Failed(Failure::Full, None) };
+        assert_eq!(net.told(1), [expected]);
+    }
+    assert_eq!(net.node(4).status().hints, 4);
+}
+
+#[test]
+fn primaries_are_owners() {
+    let mut net = Net::<Cell>::new(&[1, 4, 5], &layout());
+    let now = net.now;
+    for down in [2, 3] {
+        net.node(1).set_down(NodeId::new(down), true);
+    }
+    let options = WriteOptions { primaries: 2, ..sloppy(Level::Quorum) };
+    let result = net.node(1).write(now, b"k", at(1, 5), options);
+    assert_eq!(result, Err(RequestError::Unavailable { required: 2, alive: 1 }));
+    let options = WriteOptions { primaries: 1, ..sloppy(Level::Quorum) };
+    net.node(1).write(now, b"k", at(1, 5), options).unwrap();
+    net.run();
+    assert_eq!(net.told(1), [OK]);
+}
+
+#[test]
+fn sloppy_read_finds_what_a_fallback_keeps() {
+    let mut net = Net::<Cell>::new(&[1, 2, 3, 4, 5, 9], &layout());
+    let now = net.now;
+    let down = |net: &mut Net<Cell>| {
+        for node in [2, 3] {
+            net.node(9).set_down(NodeId::new(node), true);
+        }
+    };
+    down(&mut net);
+    net.node(9).set_down(NodeId::new(1), true);
+    net.node(9).write(now, b"k", at(1, 5), sloppy(Level::Count(2))).unwrap();
+    net.run_among(&[4, 5, 9]);
+    assert_eq!(net.told(9), [OK]);
+    let options = ReadOptions { sloppy: true, repair: ReadRepair::Off, ..ReadOptions::default() };
+    net.node(9).read(now, b"k", options).unwrap();
+    net.run_among(&[4, 5, 9]);
+    assert_eq!(net.told(9), [Told::Found(Some(at(1, 5)))]);
+    // a strict read does not, although R + W > N
+    for node in [1, 2, 3] {
+        net.node(9).set_down(NodeId::new(node), false);
+    }
+    net.node(9).read(now, b"k", ReadOptions { sloppy: false, ..options }).unwrap();
+    net.run();
+    assert_eq!(net.told(9), [Told::Found(None)]);
+}
+
+#[test]
+fn old_hint_goes_to_the_other_replicas() {
+    let mut net = Net::<Cell>::new(&[1, 2, 3, 4, 5, 9], &layout());
+    let now = net.now;
+    for node in [1, 2, 3] {
+        net.node(9).set_down(NodeId::new(node), true);
+    }
+    net.node(9).write(now, b"k", at(1, 5), sloppy(Level::Count(2))).unwrap();
+    net.run_among(&[4, 5, 9]);
+    assert_eq!(net.told(9), [OK]);
+    assert_eq!((net.node(4).status().hints, net.node(5).status().hints), (1, 1));
+    for node in [4, 5] {
+        for down in [1, 2] {
+            net.node(node).set_down(NodeId::new(down), true);
+        }
+    }
+    // nodes 1 and 2, which the hints are for, do not come back; 3 does, and 2 after it
+    net.tick(config().hint_life_us);
+    for _ in 0..4 {
+        net.run_among(&[3, 4, 5, 9]);
+        net.tick(1_000);
+    }
+    assert_eq!(net.node(4).status().hints, 1); // one replica is no quorum
+    for _ in 0..8 {
+        net.tick(config().handoff_us);
+        net.run_among(&[2, 3, 4, 5, 9]);
+    }
+    assert_eq!((net.node(4).status().hints, net.node(5).status().hints), (0, 0));
+    for node in [2, 3] {
+        assert_eq!(net.node(node).local(b"k"), Some(&at(1, 5)));
+    }
+}
+
+#[test]
+fn hint_whose_owner_is_no_replica_any_more_goes_to_the_replicas() {
+    let mut net = Net::<Cell>::new(&[1, 2, 3, 4, 5], &layout());
+    let now = net.now;
+    net.node(1).set_down(NodeId::new(3), true);
+    net.node(1).write(now, b"k", at(1, 5), sloppy(Level::All)).unwrap();
+    net.run_among(&[1, 2, 4]);
+    assert_eq!(net.node(4).status().hints, 1);
+    let next = Same { epoch: 2, ..Same::new(&[1, 2, 5]) };
+    for node in [1, 2, 4, 5] {
+        net.node(node).set_layout(next.clone());
+    }
+    for _ in 0..2 {
+        net.tick(config().handoff_us);
+        net.run_among(&[1, 2, 4, 5]);
+    }
+    assert_eq!(net.node(4).status().hints, 0);
+    assert_eq!(net.node(5).local(b"k"), Some(&at(1, 5)));
+}

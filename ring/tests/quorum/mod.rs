@@ -1,0 +1,10 @@
+//! Requests of the quorum store, message by message.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod conformance;
+mod hints;
+mod levels;
+mod net;
+mod registers;
+mod repair;
+mod sweeps;

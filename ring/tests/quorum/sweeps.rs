@@ -1,0 +1,41 @@
+//! Anti-entropy: what one node missed, it gets from the sweeps of the others.
+
+use quorate_core::{Machine as _, NodeId, Rng};
+use quorate_ring::quorum::{
+    Config, Heap, Level, Node, Tagged, WriteOptions,
+};
+
+use super::net::{Net, Same, Told, config};
+
+type Register = Tagged<u32>;
+
+#[test]
+fn sweep_brings_what_was_missed() {
+    let mut net = Net::<Register>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
+    let now = net.now;
+    let options = WriteOptions { level: Level::Count(2), ..WriteOptions::default() };
+    for (number, key) in (1..).zip([b"a", b"b", b"c", b"d"]) {
+        net.node(1).write(now, key, Tagged::nth(number, 5), options).unwrap();
+        net.run_among(&[1, 2]);
+    }
+    net.node(2).write(now, b"a", Tagged::nth(9, 7), WriteOptions { level: Level::One, ..options }).unwrap();
+    net.run_among(&[2]);
+    assert_eq!(net.node(3).status().keys, 0);
+    for _ in 0..10 {
+        net.tick(config().sweep_us);
+        net.run();
+        net.tick(config().sweep_pause_us);
+        net.run();
+    }
+    for node in [1, 2, 3] {
+        assert_eq!(net.node(node).local(b"a"), Some(&Tagged::nth(9, 7)));
+        assert_eq!(net.node(node).status().keys, 4);
+    }
+    let told = net.told(1);
+    assert!(told.contains(&Told::Swept(2)) && told.contains(&Told::Swept(3)), "{told:?}");
+    // from now on a sweep is one message and its answer, and that it is over
+    net.sent = 0;
+    net.tick(config().sweep_pause_us);
+    net.run();
+    assert_eq!(net.sent, 3 * 4);
+}
