@@ -104,6 +104,7 @@ mod jump;
 mod log2;
 mod member;
 mod members;
+pub mod migration;
 mod modulo;
 mod partitions;
 pub mod pbs;
