@@ -11,6 +11,7 @@ mod gossip;
 mod joining;
 mod jump;
 mod member_limit;
+mod migration;
 mod models;
 mod pitfalls;
 mod placement_models;

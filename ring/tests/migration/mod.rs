@@ -1,0 +1,8 @@
+//! `Migration`: its rules message by message, simulated with faults, and explored by the model checker.
+#![allow(clippy::unwrap_used)]
+
+mod conformance;
+mod model;
+mod random;
+mod rules;
+mod world;
