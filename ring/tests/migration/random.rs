@@ -40,6 +40,7 @@ fn each_range_has_one_owner_and_no_write_is_lost() {
         all.stalled += tally.stalled;
         all.released_at_crash += tally.released_at_crash;
     }
+    assert_eq!(all.rejected, 0, "honest messages are not refused");
     eprintln!("{seeds} seeds: {all:?}");
     assert!(all.handed_over > seeds && all.forwarded > seeds, "hardly anything happened: {all:?}");
     assert!(all.released_at_crash > 0 && all.erased > 0 && all.restarted > 0, "{all:?}");

@@ -257,8 +257,8 @@ impl World {
         }
         self.tally.erased += 1;
         self.hosts[at] = Host { was_erased: true, ..Host::default() };
-        // what a node said before its disk was erased does not arrive after that
-        self.network.retain(|(from, _, _)| *from != at);
+        // what was said before a disk was erased does not arrive after that
+        self.network.retain(|(from, to, _)| *from != at && *to != at);
     }
 
     /// The operator begins a hand-over, releases one or cancels one.
