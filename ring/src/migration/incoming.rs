@@ -306,13 +306,14 @@ impl<R: Range, S: Kinds> Incoming<R, S> {
         Ok(())
     }
 
-    pub(super) fn handle_gone(&mut self) -> Result<(), Rejected> {
-        match self.phase {
-            Phase::Offered | Phase::Receiving => self.drop(true),
-            Phase::Arrived | Phase::Closed => return Err(Rejected::Impossible),
-            Phase::Dropped { .. } => {}
+    /// The source does not know the hand-over any more. A source that retired it answers so to a position that comes late: then this
+    /// node owns the range. True if it is over here.
+    pub(super) fn handle_gone(&mut self) -> bool {
+        let is_over = matches!(self.phase, Phase::Offered | Phase::Receiving);
+        if is_over {
+            self.drop(true);
         }
-        Ok(())
+        is_over
     }
 
     // Time

@@ -43,7 +43,8 @@ impl<R: Range, S: Storage> Migration<R, S> {
                 self.incoming_mut(from, handover).map_or(Ok(()), Incoming::handle_closed)
             }
             Message::Gone { handover } => {
-                self.incoming_mut(from, handover).map_or(Ok(()), Incoming::handle_gone)
+                self.incoming_mut(from, handover).map(Incoming::handle_gone);
+                Ok(())
             }
             Message::Position { handover, session, item, cursor, complete } => {
                 match self.outgoing_mut(from, handover)? {
@@ -99,7 +100,7 @@ impl<R: Range, S: Storage> Migration<R, S> {
         for one in self.incoming.iter_mut() {
             // the source ended that hand-over, as its ranges do not overlap
             if one.from == from && one.range.overlaps(range) && one.session < session {
-                is_replaced |= one.handle_gone().is_ok();
+                is_replaced |= one.handle_gone();
             }
         }
         if is_replaced {

@@ -1,5 +1,5 @@
 //! `Migration`: its rules message by message, simulated with faults, and explored by the model checker.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod conformance;
 mod model;

@@ -25,6 +25,7 @@ fn each_range_has_one_owner_and_no_write_is_lost() {
     let seeds = std::env::var("SEEDS").map_or(60, |seeds| seeds.parse().unwrap());
     let first = std::env::var("FIRST").map_or(0, |first| first.parse().unwrap());
     let mut all = Tally::default();
+    let mut refused = Vec::new();
     for seed in first..first + seeds {
         let tally = std::panic::catch_unwind(|| run(seed));
         let Ok(tally) = tally else { panic!("seed {seed}") };
@@ -36,11 +37,13 @@ fn each_range_has_one_owner_and_no_write_is_lost() {
         all.lost_records += tally.lost_records;
         all.erased += tally.erased;
         all.reclaimed += tally.reclaimed;
-        all.rejected += tally.rejected;
+        if tally.rejected > 0 {
+            refused.push(seed);
+        }
         all.stalled += tally.stalled;
         all.released_at_crash += tally.released_at_crash;
     }
-    assert_eq!(all.rejected, 0, "honest messages are not refused");
+    assert!(refused.is_empty(), "honest messages are refused with the seeds {refused:?}");
     eprintln!("{seeds} seeds: {all:?}");
     assert!(all.handed_over > seeds && all.forwarded > seeds, "hardly anything happened: {all:?}");
     assert!(all.released_at_crash > 0 && all.erased > 0 && all.restarted > 0, "{all:?}");

@@ -253,10 +253,13 @@ fn the_target_keeps_the_hand_over_until_the_source_knows() {
     host.run();
     assert_eq!(host.node.retire(7), Err(HandoverError::Open));
     assert!(has(&host.wait(CONFIG.retry_us), "1 Arrived"));
+    host.hear(A, Message::Gone { handover: 1 }).unwrap(); // to a late position, by a source that retired it
+    assert_eq!(host.node.ownership(7), Ownership::Arrived(A));
     host.hear(A, Message::Closed { handover: 1 }).unwrap();
     host.node.retire(7).unwrap();
     assert_eq!(host.run(), [""; 0]);
     // what comes late does not make it the owner again
+    host.hear(A, Message::Gone { handover: 1 }).unwrap();
     for late in [begin(1, 1), chunk(1, 1, b"old", true), released(1, 1)] {
         host.hear(A, late).unwrap();
         let said = host.run();

@@ -198,8 +198,9 @@ impl World {
         let now = self.now;
         let Some(machine) = &mut self.hosts[to].machine else { return };
         let message = Message::from_slice(&bytes).unwrap();
-        if machine.receive(now, ids()[from], message).is_err() {
+        if let Err(reason) = machine.receive(now, ids()[from], message) {
             self.tally.rejected += 1;
+            eprintln!("{reason}: {} -> {}: {message:?} {machine:#?}", from + 1, to + 1);
         }
     }
 
