@@ -271,6 +271,7 @@ fn the_target_keeps_the_hand_over_until_the_source_knows() {
 #[test]
 fn a_write_is_forwarded_before_it_is_told() {
     let mut host = Host::streaming();
+    assert_eq!(host.node.release(7), Err(HandoverError::NotCopied));
     assert_eq!(host.node.forward(7, b"a"), Ok(1));
     assert_eq!(host.run(), [""; 0]); // a chunk is being read, and the write is behind it
     host.node.provide(7, b"part", Some(b"k")).unwrap();
@@ -305,13 +306,18 @@ fn writes_that_wait_are_bounded() {
 fn a_range_is_released_behind_its_last_write() {
     let mut host = Host::copied();
     host.node.forward(7, b"a").unwrap();
+    host.node.forward(7, b"b").unwrap(); // behind the first, which is under way
     host.node.release(7).unwrap();
+    assert_eq!(host.node.forward(7, b"c"), Err(ForwardError::Releasing));
     let said = host.run();
     assert!(has(&said, "Writes") && !has(&said, "Released"), "{said:?}");
     assert_eq!(host.node.ownership(7), Ownership::Releasing(B));
     host.hear(B, position(1, 1, 2, true)).unwrap();
     let said = host.run();
-    assert!(has(&said, "Forwarded { range: 7, write: 1 }") && has(&said, "items: 2"), "{said:?}");
+    assert!(has(&said, "Writes { frames: [1, 98] }") && !has(&said, "Released"), "{said:?}");
+    host.hear(B, position(1, 1, 3, true)).unwrap();
+    let said = host.run();
+    assert!(has(&said, "Forwarded { range: 7, write: 2 }") && has(&said, "items: 3"), "{said:?}");
 }
 
 #[test]

@@ -346,7 +346,13 @@ impl World {
                             }
                         }
                         Event::Copied { .. } => {}
-                        Event::Released { .. } => host.forwarding.clear(),
+                        Event::Released { range, .. } => {
+                            let mut of_range = host.forwarding.iter().filter(|one| one.0 == range);
+                            assert!(
+                                of_range.next().is_none(),
+                                "a write was taken, and left behind"
+                            );
+                        }
                         Event::Closed { range, .. } => {
                             host.placement.insert(range, false);
                             host.data.remove(&range);
