@@ -25,6 +25,7 @@
 //! | [`Member`], [`Zone`] | a node with its weight; what fails as a whole |
 //! | [`PreferenceList`] | the nodes of a key: replicas, then fallbacks |
 //! | [`Plan`], [`Move`] | what has to move from one placement to the next, range by range |
+//! | [`Migration`](migration::Migration) | the machine that executes a plan: it hands ranges over from node to node |
 //! | [`Topology`](topology::Topology) | the members with their states, in a version that requests carry |
 //! | [`pbs`] | how likely a read of some replicas is stale |
 //! | [`Storage`], [`Inline`], `Heap` | where the lists live, and how long they get |

@@ -101,6 +101,8 @@ const MAX_NUMBER: u64 = (1 << 62) - 1;
 ///   not arrive. If it had released one of them, and the target did not know, the source takes itself for the owner again, which is
 ///   right; if the target did know, **there are two owners**. A node whose disk was erased must not serve before its topology says so.
 ///
+/// Messages to and from a node from before its disk was erased must not arrive after that: numbers begin at 1 again.
+///
 /// Members are trusted: one that lies about what it has can make a source release a range that it does not have.
 ///
 /// | parameter | what it is |

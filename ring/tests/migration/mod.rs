@@ -5,4 +5,5 @@ mod conformance;
 mod model;
 mod random;
 mod rules;
+mod wire;
 mod world;
