@@ -65,7 +65,13 @@ impl History {
     }
 
     /// A write was acknowledged by a strict quorum.
-    pub(crate) fn wrote(&mut self, key: u8, called: u64, tag: Tag, deleted: bool) -> Result<(), String> {
+    pub(crate) fn wrote(
+        &mut self,
+        key: u8,
+        called: u64,
+        tag: Tag,
+        deleted: bool,
+    ) -> Result<(), String> {
         let returned = self.call();
         let entry = self.keys.entry(key).or_default();
         entry.deleting -= u64::from(deleted);

@@ -1,10 +1,9 @@
-
 use std::collections::BTreeMap;
 
 use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Shown, Wire};
 use quorate_ring::quorum::{
-    Config, Event, Failure, Layout as _, Level, Membership, Message, Node, Order, ReadOptions, ReadRepair, Record,
-    Replicated, Request, RequestError, Storage, Tagged, WriteOptions,
+    Config, Event, Failure, Layout as _, Level, Membership, Message, Node, Order, ReadOptions,
+    ReadRepair, Record, Replicated, Request, RequestError, Storage, Tagged, WriteOptions,
 };
 use quorate_ring::topology::Version;
 use quorate_ring::{HashRing, KeyHash, Member};
@@ -203,7 +202,8 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
     fn may_erase_disk(&self, node: usize, _calm: bool) -> bool {
         // each write is on two replicas at least, and the next disk may go once this one is rebuilt
         let newest = self.layouts.len() - 1;
-        let settled = self.moving_to.is_none() && self.goes_by.iter().all(|layout| *layout == newest);
+        let settled =
+            self.moving_to.is_none() && self.goes_by.iter().all(|layout| *layout == newest);
         let members = (0..self.nodes).filter(|other| self.is_member(*other));
         let known = members.clone().all(|other| self.founded[other]);
         settled && known && self.is_member(node) && members.count() >= 2 && self.erases
@@ -280,7 +280,8 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
                 Ok(Some("crash after a write"))
             }
             Event::Found { request, value } => {
-                let Some(Open::Read { key, called, kind }) = self.open.remove(&(node, request)) else {
+                let Some(Open::Read { key, called, kind }) = self.open.remove(&(node, request))
+                else {
                     return Err("a read that nobody made returns".into());
                 };
                 self.completed += 1;
@@ -345,11 +346,21 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         Ok(())
     }
 
-    fn sent(&mut self, _node: usize, _to: NodeId, _message: Message<'_, Register>) -> Result<(), String> {
+    fn sent(
+        &mut self,
+        _node: usize,
+        _to: NodeId,
+        _message: Message<'_, Register>,
+    ) -> Result<(), String> {
         Ok(())
     }
 
-    fn rejected(&mut self, _node: usize, reason: Rejected, marks: &mut Marks) -> Result<(), String> {
+    fn rejected(
+        &mut self,
+        _node: usize,
+        reason: Rejected,
+        marks: &mut Marks,
+    ) -> Result<(), String> {
         if reason == Rejected::Full {
             marks.hit("no room for an answer");
             return Ok(());
@@ -357,7 +368,12 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         Err(format!("an honest message was refused: {reason}"))
     }
 
-    fn check(&mut self, _node: usize, machine: &Self::Machine, marks: &mut Marks) -> Result<(), String> {
+    fn check(
+        &mut self,
+        _node: usize,
+        machine: &Self::Machine,
+        marks: &mut Marks,
+    ) -> Result<(), String> {
         if machine.status().floor > 0 {
             marks.hit("floor raised");
         }
@@ -370,12 +386,6 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
     fn step_clients(&mut self, access: &mut Access<'_, Self>) -> Result<u64, String> {
         if self.operates && (self.stopped || self.rng.chance(1, 8)) {
             self.operate(access);
-        }
-        if std::env::var_os("DEBUG").is_some() && access.now_us() % 97 == 0 {
-            eprintln!("at {} {:?} {}", access.now_us() / 1000, self.goes_by, self.layouts.len() - 1);
-            for node in 0..self.nodes {
-                eprintln!("{:?}", access.peek(node).map(|machine| machine.status()));
-            }
         }
         if self.stopped {
             return Ok(50_000);
@@ -398,7 +408,8 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         let background = self.rng.chance(1, 2);
         let wait = 1_000 + self.rng.below(30_000);
         let replicas = self.replicas as u64;
-        let level = if sloppy { Level::Count(1 + self.rng.below(replicas) as u8) } else { Level::Quorum };
+        let level =
+            if sloppy { Level::Count(1 + self.rng.below(replicas) as u8) } else { Level::Quorum };
         let Some(machine) = access.machine(node) else { return Ok(wait) };
         if other != NodeId::new(node as u64 + 1) {
             machine.set_down(other, down);
@@ -468,14 +479,19 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
             let first = values.next().flatten();
             let same = values.all(|value| value == first);
             if !same && std::env::var_os("DEBUG").is_some() {
-                let all: Vec<_> = self.holders(key).into_iter().map(|node| (node, machines[node].local(&[key]))).collect();
+                let all: Vec<_> = self
+                    .holders(key)
+                    .into_iter()
+                    .map(|node| (node, machines[node].local(&[key])))
+                    .collect();
                 let status: Vec<_> = machines.iter().map(|machine| machine.status()).collect();
                 eprintln!("{key} {all:?} {status:?}");
             }
             same
         });
         let newest = self.layouts.len() - 1;
-        let settled = self.moving_to.is_none() && self.goes_by.iter().all(|layout| *layout == newest);
+        let settled =
+            self.moving_to.is_none() && self.goes_by.iter().all(|layout| *layout == newest);
         if !(idle && equal && settled) && std::env::var_os("DEBUG").is_some() {
             eprintln!("idle {idle} equal {equal} settled {settled} {:?} {newest}", self.goes_by);
             for machine in &machines {

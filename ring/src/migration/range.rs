@@ -3,7 +3,6 @@ use core::hash::Hash;
 
 use quorate_core::{DecodeError, Field, Form, Reader, Source, Wire, Writer, varint_len};
 
-use crate::topology::Version;
 use crate::{Token, TokenRange};
 
 /// What one node hands over to another: a set of keys that has one owner.
@@ -64,17 +63,5 @@ impl Field<'_> for TokenRange {
 
     fn generate(source: &mut Source<'_>) -> Self {
         Self { first: Token::new(source.number()), last: Token::new(source.number()) }
-    }
-}
-
-impl Field<'_> for Version {
-    const FORM: Form = Form::named("version");
-
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-
-    fn generate(source: &mut Source<'_>) -> Self {
-        Self { epoch: source.number(), digest: source.number() }
     }
 }

@@ -25,8 +25,12 @@ impl fmt::Display for LevelError {
         match self {
             Self::NoReplicas => f.write_str("no node holds the key"),
             Self::Zero => f.write_str("a request needs the answer of one replica or more"),
-            Self::Above { replicas } => write!(f, "there are {replicas} replicas, and more are asked for"),
-            Self::TooMany => f.write_str("a key has at most 32 replicas, old and new ones together"),
+            Self::Above { replicas } => {
+                write!(f, "there are {replicas} replicas, and more are asked for")
+            }
+            Self::TooMany => {
+                f.write_str("a key has at most 32 replicas, old and new ones together")
+            }
         }
     }
 }
@@ -70,7 +74,9 @@ impl fmt::Display for RequestError {
             Self::Unavailable { required, alive } => {
                 write!(f, "{required} replicas must answer, and {alive} are up")
             }
-            Self::Busy => f.write_str("too many requests are in flight: try again when one is done"),
+            Self::Busy => {
+                f.write_str("too many requests are in flight: try again when one is done")
+            }
             Self::KeyTooLong => f.write_str("the key is longer than keys may be"),
             Self::NotReplica => f.write_str("this node does not hold the key: ask one that does"),
             Self::Stopped => f.write_str("the machine has stopped"),

@@ -102,10 +102,7 @@ impl Frontier {
 
     /// The records that are due, with their tickets.
     pub(crate) fn due(&self) -> (Option<Ticket>, Option<Ticket>) {
-        (
-            self.floor_due.then_some(self.floor_ticket),
-            self.sealed_due.then_some(self.sealed_ticket),
-        )
+        (self.floor_due.then_some(self.floor_ticket), self.sealed_due.then_some(self.sealed_ticket))
     }
 
     /// Whether all replicas have what this node has up to the seal, as far as sweeps go.
@@ -252,10 +249,9 @@ impl Lead {
     pub(crate) fn on_report<L: Layout>(
         &mut self,
         now: Instant,
-        own: NodeId,
+        (own, floor): (NodeId, u64),
         (from, number): (NodeId, u64),
         report: Report,
-        floor: u64,
         layout: &L,
         config: &Config,
     ) -> Next {

@@ -95,7 +95,12 @@ impl<T: Clone + Eq + Hash + Debug + for<'a> Wire<'a>> Value for Lww<T> {
     }
 
     /// A stamp that is not later stays: only the writer's clock gives each stamp once.
-    fn follow(&mut self, seen: Option<&Self>, floor: u64, _write: WriteId) -> Result<(), FollowRefused> {
+    fn follow(
+        &mut self,
+        seen: Option<&Self>,
+        floor: u64,
+        _write: WriteId,
+    ) -> Result<(), FollowRefused> {
         let is_later = seen.is_none_or(|seen| self.stamp > seen.stamp);
         if is_later && self.clock() > floor { Ok(()) } else { Err(FollowRefused::Behind) }
     }
@@ -112,4 +117,3 @@ impl<T: for<'a> Wire<'a>> Wire<'_> for Lww<T> {
         Ok(Self { stamp: Stamp::decode(input)?, value: Option::decode(input)? })
     }
 }
-

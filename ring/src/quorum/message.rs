@@ -1,7 +1,8 @@
 use core::fmt;
 
 use quorate_core::{
-    Declared, DecodeError, Field, Form, NodeId, Reader, Shape, Source, VisitedField, Wire, Writer, wire,
+    Declared, DecodeError, Field, Form, NodeId, Reader, Shape, Source, VisitedField, Wire, Writer,
+    wire,
 };
 
 use super::Value;

@@ -1,18 +1,16 @@
-use quorate_core::{
-    Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket,
-};
+use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket};
 
 use super::frontier::{Lead, Next, Report, SEAL};
 use super::handoff::{Handing, Handoff};
 use super::message::{Body, Reason, RecordBody, ValueRef};
-use super::replica::{Answer, AnswerKind, Asked, RecordDue, Replica, holds};
 use super::rebuild::{REBUILD, Rebuild};
+use super::replica::{Answer, AnswerKind, Asked, RecordDue, Replica, holds};
+use super::requests::{Action, Requests};
 use super::runs::{Run, Shared};
 use super::sweep::{Reads, SWEEP, Step, Sweep, wanted};
-use super::requests::{Action, Requests};
 use super::{
-    Config, ConfigError, Event, Failure, Layout, Membership, Message, ReadOptions, Record, Request, RequestError, Status,
-    Storage, Value, WriteOptions,
+    Config, ConfigError, Event, Failure, Layout, Membership, Message, ReadOptions, Record, Request,
+    RequestError, Status, Storage, Value, WriteOptions,
 };
 use crate::Token;
 use crate::topology::{Freshness, Version};
@@ -122,7 +120,12 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// # Errors
     ///
     /// [`ConfigError`] of a configuration that cannot be used.
-    pub fn new(id: NodeId, incarnation: u64, layout: L, config: Config) -> Result<Self, ConfigError> {
+    pub fn new(
+        id: NodeId,
+        incarnation: u64,
+        layout: L,
+        config: Config,
+    ) -> Result<Self, ConfigError> {
         config.check()?;
         Ok(Self {
             id,
@@ -258,7 +261,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         let begun = place.and_then(|place| {
             let hint = replica.hints().get(place)?;
             // where the node is no replica any more, or does not come back, the others get it
-            let to = (!is_old(hint.since) && holds(layout, hint.owner, hint.token)).then_some(hint.owner);
+            let to = (!is_old(hint.since) && holds(layout, hint.owner, hint.token))
+                .then_some(hint.owner);
             let value = hint.value.clone();
             let request = requests.hand_over(*now, layout, &hint.key, value, to).ok()?;
             Some(Handing { request, place, ticket: hint.ticket })
@@ -306,7 +310,12 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     }
 
     /// Takes a message of another node's sweep.
-    fn handle_sweep(&mut self, asked: Asked, version: Version, body: &Body<'_, V>) -> Result<(), Rejected> {
+    fn handle_sweep(
+        &mut self,
+        asked: Asked,
+        version: Version,
+        body: &Body<'_, V>,
+    ) -> Result<(), Rejected> {
         if !self.replica.has_room_for_an_answer() {
             return Err(Rejected::Full);
         }
@@ -365,7 +374,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         if !self.replica.has_room_for_an_answer() {
             return Err(Rejected::Full);
         }
-        let (Body::Write { key, .. } | Body::Hint { key, .. } | Body::Read { key, .. }) = body else {
+        let (Body::Write { key, .. } | Body::Hint { key, .. } | Body::Read { key, .. }) = body
+        else {
             return Err(Rejected::Impossible);
         };
         if key.len() > self.config.max_key_len {
@@ -490,7 +500,11 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         self.replica.report(self.sweep.last_clean_rotation())
     }
 
-    fn handle_answer_to_seal(&mut self, from: NodeId, message: &Message<'_, V>) -> Result<(), Rejected> {
+    fn handle_answer_to_seal(
+        &mut self,
+        from: NodeId,
+        message: &Message<'_, V>,
+    ) -> Result<(), Rejected> {
         if message.incarnation != self.requests.incarnation() {
             return Ok(());
         }
@@ -509,7 +523,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         self.replica.raise_floor(report.floor);
         let floor = self.replica.frontier().floor();
         let Self { lead, layout, config, now, id, .. } = self;
-        let next = lead.on_report(*now, *id, (from, number), report, floor, layout, config);
+        let next = lead.on_report(*now, (*id, floor), (from, number), report, layout, config);
         self.go_on(next);
     }
 
@@ -541,7 +555,11 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         }
     }
 
-    fn handle_answer_to_sweep(&mut self, from: NodeId, message: &Message<'_, V>) -> Result<(), Rejected> {
+    fn handle_answer_to_sweep(
+        &mut self,
+        from: NodeId,
+        message: &Message<'_, V>,
+    ) -> Result<(), Rejected> {
         if message.incarnation != self.requests.incarnation() {
             return Ok(());
         }
@@ -660,7 +678,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 continue;
             }
             let to = match action {
-                Action::Read { to, .. } | Action::Write { to, .. } | Action::Topology { to } => Some(to),
+                Action::Read { to, .. } | Action::Write { to, .. } | Action::Topology { to } => {
+                    Some(to)
+                }
                 Action::Done(_) | Action::HandedOver(_) => None,
             };
             if to != Some(self.id) {
@@ -763,7 +783,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                     }
                     Action::Read { to, owner } => (to, Body::Read { owner, key: &request.key }),
                     Action::Write { to, owner } => {
-                        let (key, value) = (&*request.key, ValueRef::Local(request.value.as_ref()?));
+                        let (key, value) =
+                            (&*request.key, ValueRef::Local(request.value.as_ref()?));
                         match owner {
                             Some(owner) => (to, Body::Hint { owner, key, value }),
                             None => (to, Body::Write { repair: !request.is_new(), key, value }),
@@ -775,7 +796,13 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         })
     }
 
-    fn send<'a>(&self, to: NodeId, incarnation: u64, number: u64, body: Body<'a, V>) -> Output<'a, Self> {
+    fn send<'a>(
+        &self,
+        to: NodeId,
+        incarnation: u64,
+        number: u64,
+        body: Body<'a, V>,
+    ) -> Output<'a, Self> {
         let Version { epoch, digest } = self.layout.version();
         Output::Send(to, Message { incarnation, number, epoch, digest, body })
     }

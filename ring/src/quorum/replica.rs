@@ -50,7 +50,9 @@ pub struct Answer {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[allow(unnameable_types)]
 pub(crate) enum AnswerKind {
-    Written { superseded: bool },
+    Written {
+        superseded: bool,
+    },
     Nothing,
     /// What is at this place of the keys.
     Key(u32),
@@ -58,7 +60,9 @@ pub(crate) enum AnswerKind {
     Hint(u32),
     Refused(Reason),
     Topology,
-    Compared { same: bool },
+    Compared {
+        same: bool,
+    },
     Want(u32),
     SweptSeen,
     Sealed,
@@ -190,7 +194,8 @@ impl<V: Value, S: Storage> Replica<V, S> {
         let refused = Reason::Purged { floor: self.frontier.sealed() };
         if let Some(place) = self.keys.find(self.node, token, key) {
             let entry = self.keys.get_mut(place).ok_or(Reason::Full)?;
-            if !takes && !matches!(entry.value.compare(&value), Causality::Equal | Causality::After) {
+            if !takes && !matches!(entry.value.compare(&value), Causality::Equal | Causality::After)
+            {
                 return Err(refused);
             }
             if !entry.value.merge(&value)? {
@@ -204,7 +209,8 @@ impl<V: Value, S: Storage> Replica<V, S> {
             return Err(refused);
         }
         self.frontier.count(clock, self.rotation);
-        let place = self.keys.insert(now, self.node, token, key, value).map_err(|_| Reason::Full)?;
+        let place =
+            self.keys.insert(now, self.node, token, key, value).map_err(|_| Reason::Full)?;
         Ok((false, self.keys.set_due(place, || tickets.issue())))
     }
 
@@ -221,7 +227,11 @@ impl<V: Value, S: Storage> Replica<V, S> {
         let tickets = &mut self.tickets;
         if !self.frontier.takes(value.clock(), false) {
             let floor = self.frontier.sealed();
-            return self.owe(asked, AnswerKind::Refused(Reason::Purged { floor }), Ticket::default());
+            return self.owe(
+                asked,
+                AnswerKind::Refused(Reason::Purged { floor }),
+                Ticket::default(),
+            );
         }
         let kept = match self.hints.find(owner, token, key) {
             Some(place) => match self.hints.get_mut(place) {
@@ -326,7 +336,9 @@ impl<V: Value, S: Storage> Replica<V, S> {
         Report {
             floor,
             sealed,
-            done: self.founded && !holds_hints && self.frontier.is_swept(last_clean_rotation, self.durable),
+            done: self.founded
+                && !holds_hints
+                && self.frontier.is_swept(last_clean_rotation, self.durable),
             changes: self.frontier.changes(),
             wanted: self.scrub.wanted(),
         }
@@ -387,7 +399,8 @@ impl<V: Value, S: Storage> Replica<V, S> {
     /// Owes an answer: there is room for it, or it is not given, and the request will be made again.
     pub(crate) fn owe(&mut self, asked: Asked, kind: AnswerKind, ticket: Ticket) {
         let Asked { by: to, incarnation, number } = asked;
-        let Ok(place) = self.answers.insert(Answer { to, incarnation, number, kind, ticket }) else {
+        let Ok(place) = self.answers.insert(Answer { to, incarnation, number, kind, ticket })
+        else {
             return;
         };
         let queue = if ticket <= self.durable { Queue::Due } else { Queue::Waiting };
@@ -446,7 +459,10 @@ impl<V: Value, S: Storage> Replica<V, S> {
         let founding = self.founding_due.then_some((self.founded_ticket, RecordDue::Founded));
         let key = self.keys.first_due().map(|(ticket, place)| (ticket, RecordDue::Key(place)));
         let hint = self.hints.first_due().map(|(ticket, place)| (ticket, RecordDue::Hint(place)));
-        let due = [founding, floor, sealed, key, hint].into_iter().flatten().min_by_key(|(ticket, _)| *ticket)?;
+        let due = [founding, floor, sealed, key, hint]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(ticket, _)| *ticket)?;
         match due.1 {
             RecordDue::Founded => self.founding_due = false,
             RecordDue::Floor => self.frontier.floor_due = false,
@@ -458,7 +474,12 @@ impl<V: Value, S: Storage> Replica<V, S> {
         Some(due)
     }
 
-    pub(crate) fn restore_key(&mut self, token: Token, key: &[u8], value: V) -> Result<(), Corrupt> {
+    pub(crate) fn restore_key(
+        &mut self,
+        token: Token,
+        key: &[u8],
+        value: V,
+    ) -> Result<(), Corrupt> {
         match self.keys.find(self.node, token, key) {
             Some(place) => {
                 let entry = self.keys.get_mut(place).ok_or(Corrupt::Malformed)?;
@@ -488,12 +509,7 @@ impl<V: Value, S: Storage> Replica<V, S> {
         Ok(())
     }
 
-    pub(crate) fn restore_hint_done(
-        &mut self,
-        owner: NodeId,
-        token: Token,
-        key: &[u8],
-    ) {
+    pub(crate) fn restore_hint_done(&mut self, owner: NodeId, token: Token, key: &[u8]) {
         // it is not there if a checkpoint was made just before this record
         if let Some(place) = self.hints.find(owner, token, key) {
             self.hints.remove(place);

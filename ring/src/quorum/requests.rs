@@ -5,8 +5,8 @@ use super::slab::{Queue, Slab};
 use super::storage::Kinds;
 use super::targets::{Need, Targets, bit, first, places};
 use super::{
-    Config, Event, Failure, FollowRefused, Layout, Level, MergeRefused, Order, ReadOptions, ReadRepair, Request,
-    RequestError, Storage, Value, WriteId, WriteOptions,
+    Config, Event, Failure, FollowRefused, Layout, Level, MergeRefused, Order, ReadOptions,
+    ReadRepair, Request, RequestError, Storage, Value, WriteId, WriteOptions,
 };
 use crate::topology::{Freshness, Version};
 use crate::{MAX_PREFERENCE, Token};
@@ -179,7 +179,17 @@ impl<V: Value, S: Storage> Requests<V, S> {
             Order::AfterRead => (Phase::Query, None, Some(value)),
         };
         let kind = Kind::Write(options);
-        self.begin(now, key, token, kind, phase, (value, proposed, None), targets, need, options.sloppy)
+        self.begin(
+            now,
+            key,
+            token,
+            kind,
+            phase,
+            (value, proposed, None),
+            targets,
+            need,
+            options.sloppy,
+        )
     }
 
     pub(crate) fn read<L: Layout>(
@@ -215,7 +225,8 @@ impl<V: Value, S: Storage> Requests<V, S> {
         };
         let need = targets.need(Level::Quorum, 0)?;
         let values = (Some(value), None, None);
-        let request = self.begin(now, key, token, Kind::Handoff, Phase::Store, values, targets, need, false)?;
+        let request =
+            self.begin(now, key, token, Kind::Handoff, Phase::Store, values, targets, need, false)?;
         Ok(request.0)
     }
 
@@ -325,8 +336,11 @@ impl<V: Value, S: Storage> Requests<V, S> {
         } else {
             let retried = request.attempt > 1;
             let missing = request.targets.holders() & !request.answered;
-            let silent = if retried { missing } else { missing & !request.targets.filter(missing, up) };
-            if request.sloppy && matches!(request.phase, Phase::Query | Phase::Collect | Phase::Store) {
+            let silent =
+                if retried { missing } else { missing & !request.targets.filter(missing, up) };
+            if request.sloppy
+                && matches!(request.phase, Phase::Query | Phase::Collect | Phase::Store)
+            {
                 for owner in places(silent) {
                     request.targets.stand_in_for(owner, up);
                 }
@@ -453,7 +467,13 @@ impl<V: Value, S: Storage> Requests<V, S> {
     }
 
     /// A node has the value durably.
-    pub(crate) fn on_written(&mut self, from: NodeId, incarnation: u64, number: u64, superseded: bool) {
+    pub(crate) fn on_written(
+        &mut self,
+        from: NodeId,
+        incarnation: u64,
+        number: u64,
+        superseded: bool,
+    ) {
         let Some((place, bit)) = self.answered_by(from, incarnation, number) else { return };
         let own = self.node;
         let Some(request) = self.in_flight.get_mut(place) else { return };
@@ -471,7 +491,13 @@ impl<V: Value, S: Storage> Requests<V, S> {
     }
 
     /// A node has this value, or none.
-    pub(crate) fn on_found(&mut self, from: NodeId, incarnation: u64, number: u64, value: Option<V>) {
+    pub(crate) fn on_found(
+        &mut self,
+        from: NodeId,
+        incarnation: u64,
+        number: u64,
+        value: Option<V>,
+    ) {
         let Some((place, bit)) = self.answered_by(from, incarnation, number) else { return };
         let Some(request) = self.in_flight.get_mut(place) else { return };
         if !matches!(request.phase, Phase::Query | Phase::Collect | Phase::Gather) {
@@ -635,16 +661,19 @@ impl<V: Value, S: Storage> InFlight<V, S> {
 
     fn need_of_phase(&self) -> Need {
         match (self.phase, self.kind) {
-            (Phase::Query, _) | (Phase::Store, Kind::Read(_)) => self.targets.need_to_meet(self.need),
+            (Phase::Query, _) | (Phase::Store, Kind::Read(_)) => {
+                self.targets.need_to_meet(self.need)
+            }
             _ => self.need,
         }
     }
 
     fn has_all_seen(&self, need: Need) -> bool {
         self.targets.is_met(self.answered, need)
-            && self.seen.as_ref().is_none_or(|seen| {
-                self.value.as_ref().is_some_and(|value| value.includes(seen))
-            })
+            && self
+                .seen
+                .as_ref()
+                .is_none_or(|seen| self.value.as_ref().is_some_and(|value| value.includes(seen)))
     }
 
     /// Takes over the value of a node.

@@ -44,11 +44,17 @@ impl<'a, V: Value, S: Storage, L: Layout> Shared<'a, V, S, L> {
     /// The run from a token on with so many keys. It ends with all keys of its last token, or of all tokens.
     ///
     /// `meet` is told of the nodes that this node shares keys with.
-    pub(crate) fn run(&self, first: Token, keys: usize, salt: u64, mut meet: impl FnMut(NodeId)) -> Run {
+    pub(crate) fn run(
+        &self,
+        first: Token,
+        keys: usize,
+        salt: u64,
+        mut meet: impl FnMut(NodeId),
+    ) -> Run {
         let mut run = Run::empty(first, Token::MAX);
         let mut range = Holders::default();
         for (seen, entry) in self.keys.from(first).enumerate() {
-            let enough = run.keys as usize >= keys || seen >= LOOKED_AT;
+            let enough = run.keys >= keys as u64 || seen >= LOOKED_AT;
             if enough && entry.token != run.last {
                 return run;
             }
@@ -68,7 +74,9 @@ impl<'a, V: Value, S: Storage, L: Layout> Shared<'a, V, S, L> {
     pub(crate) fn run_between(&self, first: Token, last: Token, salt: u64) -> Run {
         let mut run = Run::empty(first, last);
         let mut range = Holders::default();
-        for (seen, entry) in self.keys.from(first).take_while(|entry| entry.token <= last).enumerate() {
+        for (seen, entry) in
+            self.keys.from(first).take_while(|entry| entry.token <= last).enumerate()
+        {
             if seen >= 2 * LOOKED_AT {
                 run.keys = u64::MAX;
                 return run;

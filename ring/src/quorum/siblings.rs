@@ -43,7 +43,12 @@ where
         writes.saturating_add(replaced)
     }
 
-    fn follow(&mut self, seen: Option<&Self>, floor: u64, _write: WriteId) -> Result<(), FollowRefused> {
+    fn follow(
+        &mut self,
+        seen: Option<&Self>,
+        floor: u64,
+        _write: WriteId,
+    ) -> Result<(), FollowRefused> {
         let mut merged = self.clone();
         if let Some(seen) = seen {
             Value::merge(&mut merged, seen)?;

@@ -121,7 +121,9 @@ impl<T, L: List<Cell<T>>> Slab<T, L> {
 
     /// The elements with their places, in the order of those.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        (0_u32..).zip(self.cells.iter()).filter_map(|(place, cell)| Some((place, cell.element.as_ref()?)))
+        (0_u32..)
+            .zip(self.cells.iter())
+            .filter_map(|(place, cell)| Some((place, cell.element.as_ref()?)))
     }
 
     /// The first of a queue.
@@ -163,7 +165,9 @@ impl<T, L: List<Cell<T>>> Slab<T, L> {
     /// Takes an element out of a queue, if it is in it.
     pub(crate) fn unqueue(&mut self, place: u32, queue: Queue) {
         let Some(links) = self.links(place, queue) else { return };
-        let Links { queued: true, previous, next } = core::mem::replace(links, UNLINKED) else { return };
+        let Links { queued: true, previous, next } = core::mem::replace(links, UNLINKED) else {
+            return;
+        };
         if let Some(links) = self.links(previous, queue) {
             links.next = next;
         }

@@ -160,7 +160,9 @@ impl Sweep {
     /// When it wants a tick.
     pub(crate) fn deadline(&self) -> Instant {
         match &self.pass {
-            Some(Pass { step: Step::Choose | Step::Repair { request: None, .. }, .. }) | None => self.next_at,
+            Some(Pass { step: Step::Choose | Step::Repair { request: None, .. }, .. }) | None => {
+                self.next_at
+            }
             Some(Pass { step: Step::Repair { .. }, .. }) => Instant::MAX, // the request has its own
             Some(pass) => pass.retry_at,
         }
@@ -176,7 +178,9 @@ impl Sweep {
         match &mut self.pass {
             None => self.begin(reads),
             Some(Pass { step: Step::Choose, .. }) => self.choose(reads),
-            Some(pass) if pass.attempt >= reads.config.attempts => self.give_up(reads.now, reads.config),
+            Some(pass) if pass.attempt >= reads.config.attempts => {
+                self.give_up(reads.now, reads.config)
+            }
             Some(pass) => {
                 pass.attempt = pass.attempt.saturating_add(1);
                 pass.retry_at = reads.now.after(reads.config.retry_us);
@@ -337,8 +341,9 @@ impl Sweep {
         if same {
             pass.keys = pass.keys.saturating_mul(2).min(MAX_RUN);
             self.advance(reads.now, reads.config);
-        } else if pass.run.keys as usize > OFFERED {
-            pass.keys = (pass.run.keys as usize / 2).max(OFFERED);
+        } else if pass.run.keys > OFFERED as u64 {
+            let half = usize::try_from(pass.run.keys / 2).unwrap_or(MAX_RUN);
+            pass.keys = half.max(OFFERED);
             self.choose(reads);
         } else {
             pass.offered.clear();
@@ -353,7 +358,14 @@ impl Sweep {
     }
 
     /// The other lacks these of the offered keys, or has others there.
-    pub(crate) fn on_wanted(&mut self, from: NodeId, number: u64, wanted: u32, now: Instant, config: &Config) {
+    pub(crate) fn on_wanted(
+        &mut self,
+        from: NodeId,
+        number: u64,
+        wanted: u32,
+        now: Instant,
+        config: &Config,
+    ) {
         let Some(pass) = self.answered(from, number) else { return };
         if pass.step == Step::Offer {
             pass.step = Step::Repair { wanted, request: None };
@@ -365,7 +377,13 @@ impl Sweep {
     }
 
     /// It was told that the pass is over. True if that is new.
-    pub(crate) fn on_ended(&mut self, from: NodeId, number: u64, now: Instant, config: &Config) -> bool {
+    pub(crate) fn on_ended(
+        &mut self,
+        from: NodeId,
+        number: u64,
+        now: Instant,
+        config: &Config,
+    ) -> bool {
         let ended = self.answered(from, number).is_some_and(|pass| pass.step == Step::End);
         if ended {
             self.end(now, config, true);
@@ -422,7 +440,13 @@ impl Sweep {
     }
 
     /// A request has ended. True if it was one of this sweep.
-    pub(crate) fn on_repaired(&mut self, number: u64, failed: bool, now: Instant, config: &Config) -> bool {
+    pub(crate) fn on_repaired(
+        &mut self,
+        number: u64,
+        failed: bool,
+        now: Instant,
+        config: &Config,
+    ) -> bool {
         let Some(Pass { step: Step::Repair { request, wanted }, .. }) = &mut self.pass else {
             return false;
         };

@@ -9,8 +9,7 @@ use super::{Storage, Value};
 use crate::Token;
 
 /// The keys that a replica holds.
-pub(crate) type Keys<V, S> =
-    Table<V, S, <S as Kinds>::Entries<Entry<V, S>>, <S as Kinds>::Order>;
+pub(crate) type Keys<V, S> = Table<V, S, <S as Kinds>::Entries<Entry<V, S>>, <S as Kinds>::Order>;
 
 /// The writes that a node keeps for others.
 pub(crate) type Hints<V, S> =
@@ -28,7 +27,7 @@ pub(crate) struct Table<V: Value, S: Storage, L, O> {
 /// A key and its value.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[allow(unnameable_types)] // of the sealed storage
-pub struct Entry<V: Value, S: Storage> {
+pub(crate) struct Entry<V: Value, S: Storage> {
     pub(crate) token: Token,
     /// Whose: this node's own, or that of the node that a hint is for.
     pub(crate) owner: NodeId,

@@ -119,7 +119,12 @@ impl<T: Clone + Eq + Hash + Debug + for<'a> Wire<'a>> Value for Tagged<T> {
         self.tag.number
     }
 
-    fn follow(&mut self, seen: Option<&Self>, floor: u64, write: WriteId) -> Result<(), FollowRefused> {
+    fn follow(
+        &mut self,
+        seen: Option<&Self>,
+        floor: u64,
+        write: WriteId,
+    ) -> Result<(), FollowRefused> {
         let number = seen.map_or(0, |seen| seen.tag.number).max(floor).checked_add(1);
         self.tag = Tag { number: number.ok_or(FollowRefused::Full)?, write };
         Ok(())

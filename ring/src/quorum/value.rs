@@ -70,7 +70,12 @@ pub trait Value: Clone + PartialEq + Eq + Hash + Debug + for<'a> Wire<'a> {
     /// # Errors
     ///
     /// [`FollowRefused`] if that cannot be; nothing was changed.
-    fn follow(&mut self, seen: Option<&Self>, floor: u64, write: WriteId) -> Result<(), FollowRefused>;
+    fn follow(
+        &mut self,
+        seen: Option<&Self>,
+        floor: u64,
+        write: WriteId,
+    ) -> Result<(), FollowRefused>;
 }
 
 /// Why two values cannot be merged. Nothing was changed.

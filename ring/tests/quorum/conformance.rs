@@ -1,7 +1,9 @@
 //! A node of the quorum store keeps the contract of `Machine`.
 
 use quorate_clocks::{Actor, Stamp, Timestamp};
-use quorate_core::{Instant, Machine as _, NodeId, Reader, Rejected, Rng, Shown, Wire as _, Writer};
+use quorate_core::{
+    Instant, Machine as _, NodeId, Reader, Rejected, Rng, Shown, Wire as _, Writer,
+};
 use quorate_ring::quorum::{
     Config, Inline, Level, Lww, Message, Node, Order, ReadOptions, ReadRepair, Record, Replicated,
     Tagged, Value, WriteOptions,
@@ -104,7 +106,13 @@ impl<V: Data> Specimen for Application<V> {
     fn durable(machine: &Self::Machine) -> String {
         let values = (0..8).map(|key| format!("{:?}", machine.local(&[key])));
         let status = machine.status();
-        format!("{} {} {} {}", status.founded, status.floor, status.hints, values.collect::<String>())
+        format!(
+            "{} {} {} {}",
+            status.founded,
+            status.floor,
+            status.hints,
+            values.collect::<String>()
+        )
     }
 
     fn act(&mut self, machine: &mut Self::Machine, now: Instant, rng: &mut Rng) {
@@ -123,12 +131,8 @@ impl<V: Data> Specimen for Application<V> {
             let options = WriteOptions { level, sloppy, order, primaries: 0 };
             machine.write(now, &key, value, options)
         } else {
-            let repair = [
-                ReadRepair::Off,
-                ReadRepair::Background,
-                ReadRepair::Blocking,
-                ReadRepair::Always,
-            ];
+            let repair =
+                [ReadRepair::Off, ReadRepair::Background, ReadRepair::Blocking, ReadRepair::Always];
             let repair = repair[rng.below(4) as usize];
             let options = ReadOptions { level, sloppy, repair, primaries: 0 };
             machine.read(now, &key, options)
@@ -142,7 +146,9 @@ impl<V: Data> Specimen for Application<V> {
         let header: Vec<u64> = (0..4).map(|_| input.u64().unwrap()).collect();
         let refused = |reason: &[u64]| encoded(&[&header[..], &[5], reason].concat(), &[]);
         match input.u8().unwrap() {
-            0 | 1 | 3 | 7 | 10 | 12 | 14 | 16 => vec![refused(&[0]), refused(&[1]), refused(&[2, 9]), refused(&[4])],
+            0 | 1 | 3 | 7 | 10 | 12 | 14 | 16 => {
+                vec![refused(&[0]), refused(&[1]), refused(&[2, 9]), refused(&[4])]
+            }
             _ => Vec::new(), // an answer
         }
     }

@@ -43,7 +43,9 @@ fn write_and_read_at_a_replica_take_four_messages() {
 
 #[test]
 fn request_is_done_when_as_many_have_answered_as_it_asks_for() {
-    for (level, enough) in [(Level::One, 1), (Level::Quorum, 3), (Level::Count(4), 4), (Level::All, 5)] {
+    for (level, enough) in
+        [(Level::One, 1), (Level::Quorum, 3), (Level::Count(4), 4), (Level::All, 5)]
+    {
         let mut net = Net::<Cell>::new(&[1, 2, 3, 4, 5, 9], &Same::new(&[1, 2, 3, 4, 5]));
         let now = net.now;
         net.node(9).write(now, b"k", at(1, 5), write(level)).unwrap();

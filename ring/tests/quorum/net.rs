@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use quorate_core::{Instant, List as _, Machine as _, NodeId, Output, Rejected, Ticket, Wire as _};
+use quorate_core::{Instant, Machine as _, NodeId, Output, Rejected, Ticket, Wire as _};
 use quorate_ring::quorum::{
     Config, Event, Failure, Inline, Layout, Membership, Message, Node, Record, Request, Value,
 };
@@ -32,9 +32,7 @@ impl Same {
 }
 
 fn list(replicas: &[u64], fallbacks: &[u64]) -> PreferenceList {
-    let walk = || {
-        replicas.iter().chain(fallbacks).map(|id| (NodeId::new(*id), Zone::default()))
-    };
+    let walk = || replicas.iter().chain(fallbacks).map(|id| (NodeId::new(*id), Zone::default()));
     PreferenceList::select(walk, 1, replicas.len(), fallbacks.len())
 }
 
@@ -117,13 +115,16 @@ pub(crate) enum Told<V> {
     Swept(u64),
 }
 
+/// A node, what is on its disk, and what is not yet.
+type Disk = (u64, Vec<Vec<u8>>, Vec<(Ticket, Vec<u8>)>);
+
 pub(crate) struct Net<V: Value + 'static> {
     pub(crate) now: Instant,
     pub(crate) nodes: Vec<(u64, Store<V>)>,
     pub(crate) wire: VecDeque<Envelope>,
     pub(crate) told: Vec<(u64, Option<Request>, Told<V>)>,
     /// What is on the disk of each node, and the tickets that were not returned.
-    pub(crate) disks: Vec<(u64, Vec<Vec<u8>>, Vec<(Ticket, Vec<u8>)>)>,
+    pub(crate) disks: Vec<Disk>,
     /// Disks of these nodes do not finish.
     pub(crate) slow_disks: Vec<u64>,
     /// How many messages were sent.
@@ -164,7 +165,8 @@ impl<V: Value + 'static> Net<V> {
         loop {
             let mut wrote = false;
             for (id, node) in &mut self.nodes {
-                let (_, durable, pending) = self.disks.iter_mut().find(|(at, ..)| at == id).unwrap();
+                let (_, durable, pending) =
+                    self.disks.iter_mut().find(|(at, ..)| at == id).unwrap();
                 while let Some(output) = node.poll() {
                     match output {
                         Output::Persist(ticket, record) => pending.push((ticket, bytes(&record))),
@@ -246,7 +248,9 @@ impl<V: Value + 'static> Net<V> {
 
 fn told<V: Value>(id: u64, event: Event<'_, V>) -> (u64, Option<Request>, Told<V>) {
     match event {
-        Event::Written { request, superseded, .. } => (id, Some(request), Told::Written { superseded }),
+        Event::Written { request, superseded, .. } => {
+            (id, Some(request), Told::Written { superseded })
+        }
         Event::Found { request, value } => (id, Some(request), Told::Found(value.cloned())),
         Event::Failed { request, failure, seen } => {
             (id, Some(request), Told::Failed(failure, seen.cloned()))

@@ -27,17 +27,26 @@ fn messages_are_those_of_the_papers() {
         let now = net.now;
         net.node(client).write(now, b"x", Tagged::nth(1, 10), WriteOptions::default()).unwrap();
         net.run();
-        assert_eq!((net.sent, net.told(client)), (2 * n, vec![Told::Written { superseded: false }]));
+        assert_eq!(
+            (net.sent, net.told(client)),
+            (2 * n, vec![Told::Written { superseded: false }])
+        );
 
         net.sent = 0;
         net.node(client).read(now, b"x", atomic()).unwrap();
         net.run();
-        assert_eq!((net.sent, net.told(client)), (4 * n, vec![Told::Found(Some(Tagged::nth(1, 10)))]));
+        assert_eq!(
+            (net.sent, net.told(client)),
+            (4 * n, vec![Told::Found(Some(Tagged::nth(1, 10)))])
+        );
 
         net.sent = 0;
         net.node(client).write(now, b"x", Tagged::new(11), after_read()).unwrap();
         net.run();
-        assert_eq!((net.sent, net.told(client)), (4 * n, vec![Told::Written { superseded: false }]));
+        assert_eq!(
+            (net.sent, net.told(client)),
+            (4 * n, vec![Told::Written { superseded: false }])
+        );
 
         net.sent = 0;
         net.node(client).read(now, b"x", ReadOptions::default()).unwrap();
@@ -59,7 +68,9 @@ fn second_reader_sees_what_the_first_one_saw() {
     net.run_among(&[1, 8]); // write 1 reached node 1 only
     assert_eq!(net.told(8), []);
 
-    for (repair, seen) in [(ReadRepair::Always, true), (ReadRepair::Blocking, true), (ReadRepair::Off, false)] {
+    for (repair, seen) in
+        [(ReadRepair::Always, true), (ReadRepair::Blocking, true), (ReadRepair::Off, false)]
+    {
         let mut net = Net::<Register>::new(&[1, 2, 3, 8, 9], &layout);
         net.node(8).write(now, b"x", Tagged::nth(1, 1), WriteOptions::default()).unwrap();
         net.run_among(&[1, 8]);

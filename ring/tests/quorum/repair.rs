@@ -143,7 +143,9 @@ fn concurrent_writes_are_siblings_and_a_later_one_settles_them() {
     put(&mut net, 2, &nothing, 20, Level::One);
     net.run_among(&[2, 3]);
     let now = net.now;
-    net.node(3).read(now, b"k", ReadOptions { level: Level::All, ..read(ReadRepair::Blocking) }).unwrap();
+    net.node(3)
+        .read(now, b"k", ReadOptions { level: Level::All, ..read(ReadRepair::Blocking) })
+        .unwrap();
     net.run();
     let told = net.told(3);
     let [Told::Found(Some(found))] = &told[..] else { panic!("{told:?}") };
@@ -166,7 +168,9 @@ fn obsolete_sibling_does_not_repair_a_newer_one() {
     net.run_among(&[2]);
     // 1 and 3 still have the obsolete value
     let now = net.now;
-    net.node(1).read(now, b"k", ReadOptions { level: Level::All, ..read(ReadRepair::Background) }).unwrap();
+    net.node(1)
+        .read(now, b"k", ReadOptions { level: Level::All, ..read(ReadRepair::Background) })
+        .unwrap();
     net.run();
     for node in [1, 2, 3] {
         assert_eq!(values(net.node(node).local(b"k")), [20]);
@@ -258,7 +262,11 @@ fn erased_replica_answers_no_reads() {
     let now = net.now;
     net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::Count(2))).unwrap();
     net.run_among(&[1, 2]);
-    net.disks.iter_mut().for_each(|(id, durable, _)| if *id == 2 { durable.clear() });
+    net.disks.iter_mut().for_each(|(id, durable, _)| {
+        if *id == 2 {
+            durable.clear()
+        }
+    });
     net.restart(2, &layout);
     net.node(3).read(now, b"k", read(ReadRepair::Off)).unwrap();
     net.run_among(&[2, 3]);

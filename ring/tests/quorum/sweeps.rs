@@ -1,9 +1,7 @@
 //! Anti-entropy: what one node missed, it gets from the sweeps of the others.
 
-use quorate_core::{Machine as _, NodeId, Rng};
-use quorate_ring::quorum::{
-    Config, Heap, Level, Node, Tagged, WriteOptions,
-};
+use quorate_core::Machine as _;
+use quorate_ring::quorum::{Level, Tagged, WriteOptions};
 
 use super::net::{Net, Same, Told, config};
 
@@ -18,7 +16,9 @@ fn sweep_brings_what_was_missed() {
         net.node(1).write(now, key, Tagged::nth(number, 5), options).unwrap();
         net.run_among(&[1, 2]);
     }
-    net.node(2).write(now, b"a", Tagged::nth(9, 7), WriteOptions { level: Level::One, ..options }).unwrap();
+    net.node(2)
+        .write(now, b"a", Tagged::nth(9, 7), WriteOptions { level: Level::One, ..options })
+        .unwrap();
     net.run_among(&[2]);
     assert_eq!(net.node(3).status().keys, 0);
     for _ in 0..10 {
