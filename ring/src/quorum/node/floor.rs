@@ -1,0 +1,110 @@
+//! The floor up to which tombstones are forgotten.
+
+use quorate_core::{NodeId, Rejected, Ticket};
+
+use super::Node;
+use crate::quorum::frontier::{Next, Report};
+use crate::quorum::message::{Body, Reason};
+use crate::quorum::replica::{AnswerKind, Asked};
+use crate::quorum::{Layout, Membership, Message, Storage, Value};
+use crate::topology::Version;
+
+impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
+    pub(super) fn handle_seal(
+        &mut self,
+        asked: Asked,
+        version: Version,
+        known: bool,
+        (floor, sealed): (u64, u64),
+    ) -> Result<(), Rejected> {
+        if !self.replica.has_room_for_an_answer() {
+            return Err(Rejected::Full);
+        }
+        if sealed < floor {
+            return Err(Rejected::Impossible);
+        }
+        if self.layout.version() != version {
+            self.replica.owe(asked, AnswerKind::Refused(Reason::Stale), Ticket::default());
+            return Ok(());
+        }
+        self.replica.raise_floor(floor);
+        self.seal(sealed);
+        if known {
+            self.join();
+        }
+        self.replica.owe(asked, AnswerKind::Sealed, Ticket::default());
+        Ok(())
+    }
+
+    /// This node knows the floor: if it joins, it takes part from now on.
+    pub(super) fn join(&mut self) {
+        if self.layout.membership(self.id) == Membership::Joining {
+            self.replica.set_founded(true);
+        }
+    }
+
+    /// Takes no new values up to this clock.
+    pub(super) fn seal(&mut self, sealed: u64) {
+        self.replica.seal(sealed);
+        self.requests.raise_floor(self.replica.frontier().sealed());
+    }
+
+    pub(super) fn report(&self) -> Report {
+        self.replica.report(self.sweep.last_clean_rotation())
+    }
+
+    pub(super) fn handle_answer_to_seal(
+        &mut self,
+        from: NodeId,
+        message: &Message<'_, V>,
+    ) -> Result<(), Rejected> {
+        if message.incarnation != self.requests.incarnation() {
+            return Ok(());
+        }
+        match message.body {
+            Body::Sealed { floor, sealed, done, changes, wanted } => {
+                let report = Report { floor, sealed, done, changes, wanted };
+                self.take_report(from, message.number, report);
+                Ok(())
+            }
+            Body::Refused { .. } => Ok(()), // it is asked again, or the round is given up
+            _ => Err(Rejected::Impossible),
+        }
+    }
+
+    pub(super) fn take_report(&mut self, from: NodeId, number: u64, report: Report) {
+        self.replica.raise_floor(report.floor);
+        let floor = self.replica.frontier().floor();
+        let Self { lead, layout, config, now, id, .. } = self;
+        let next = lead.on_report(*now, (*id, floor), (from, number), report, layout, config);
+        self.go_on(next);
+    }
+
+    /// The node with the lowest id has the others seal, and raises the floor.
+    pub(super) fn tick_lead(&mut self) {
+        let floor = self.replica.frontier().floor();
+        let Self { lead, layout, config, now, id, .. } = self;
+        let next = lead.tick(*now, *id, floor, layout, config);
+        self.go_on(next);
+    }
+
+    pub(super) fn go_on(&mut self, next: Next) {
+        match next {
+            Next::Nothing => {}
+            // the lowest id is asked first, so this comes once in a round
+            Next::AskHere => {
+                self.seal(self.lead.target());
+                let report = self.report();
+                if let Some((_, number)) = self.lead.message() {
+                    self.take_report(self.id, number, report);
+                }
+            }
+            Next::RoundOver(floor) => {
+                if let Some(floor) = floor {
+                    self.replica.raise_floor(floor);
+                }
+                self.join();
+            }
+        }
+    }
+}

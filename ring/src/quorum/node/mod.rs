@@ -1,0 +1,402 @@
+mod floor;
+mod hints;
+mod output;
+mod requests;
+mod sweeps;
+
+use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket};
+
+use crate::quorum::frontier::Lead;
+use crate::quorum::handoff::Handoff;
+use crate::quorum::message::{Body, RecordBody, ValueRef};
+use crate::quorum::rebuild::Rebuild;
+use crate::quorum::replica::{Asked, Replica};
+use crate::quorum::requests::Requests;
+use crate::quorum::sweep::{Reads, Sweep};
+use crate::quorum::{
+    Config, ConfigError, Event, Layout, Membership, Message, ReadOptions, Record, Request,
+    RequestError, Status, Storage, Value, WriteOptions,
+};
+
+/// A node of the quorum store: a replica of the keys that the layout gives it, and the coordinator of
+/// the requests that its application makes.
+///
+/// | role | a node that only plays it |
+/// |---|---|
+/// | replica | makes no requests |
+/// | coordinator | is in no preference list: a client with requests of its own |
+///
+/// # Reads and writes
+///
+/// [`write`](Self::write) sends a value to all replicas of the key, and is done when W of them have it durably; [`read`](Self::read) asks all of them, and is
+/// done when R have answered. With R + W > N each read meets each acknowledged write. What comes of a request is an [`Event`].
+///
+/// **A request that failed is not undone.** A write that timed out may be on some replicas, and may appear in reads later.
+///
+/// # Durability
+///
+/// A replica answers when the record of the value is durable, and shows no value that is not. Nothing that was acknowledged by W replicas is lost as long as one of
+/// them keeps its disk.
+///
+/// A node with an erased disk must not pass for one that holds nothing. Without records a member answers no reads and takes no new values, until the operator of
+/// a new cluster calls [`found`](Self::found), or all other nodes have gone through their keys with it ([`Status::founded`]).
+///
+/// # Repair
+///
+/// | what | when |
+/// |---|---|
+/// | [read repair](super::ReadRepair) | when a read finds replicas that are behind |
+/// | hinted handoff | when a node that was down answers again; after [`hint_life_us`](Config::hint_life_us) the value goes to the other replicas in its place |
+/// | sweeps | all the time: each node compares what it holds with each other replica, run by run, and sends what the other lacks |
+///
+/// # Deletes
+///
+/// A delete is a write of a tombstone ([`Value::is_tombstone`]). One that is older than [`purge_us`](Config::purge_us) is forgotten once every replica has it and nothing older
+/// can come back: the nodes agree on a floor ([`Status::floor`]), a [clock](Value::clock) up to which no change is taken any more, from hints, late messages and clients alike.
+/// A write below it fails with [`Failure::Purged`] and has to be formed with a higher clock; [`Order::AfterRead`](super::Order::AfterRead) sees to that. While a
+/// node is down the floor stays where it is, and tombstones are kept.
+///
+/// # Changing the replicas
+///
+/// In two steps, each a [layout](Self::set_layout) with a version of its own that all nodes come to go by. In the first, requests need a quorum of the present replicas and
+/// one of those that are to follow ([`Layout::next_replicas`]). When [`Status::synchronized`] is true of every node, what was written before is there too, and the
+/// second has the new replicas alone. A node that holds a key no longer drops it then.
+///
+/// ```
+/// use quorate_core::{Instant, Machine, NodeId, Output};
+/// use quorate_ring::quorum::{Config, Event, Inline, Lww, Node, ReadOptions, Replicated, WriteOptions};
+/// use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+/// use quorate_clocks::{Actor, Stamp, Timestamp};
+///
+/// let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+/// ring.add(Member::new(NodeId::new(1)))?;
+/// let layout = Replicated::new(Version::default(), ring, 1);
+/// let mut node = Node::<Lww<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+/// node.found();
+/// let stamp = Stamp { time: Timestamp::from_micros(1), actor: Actor::from(NodeId::new(1)) };
+/// node.write(Instant::ZERO, b"key", Lww::new(stamp, 7), WriteOptions::default())?;
+/// node.read(Instant::ZERO, b"key", ReadOptions::default())?;
+/// let mut seen = None;
+/// loop {
+///     let mut last = None;
+///     while let Some(output) = node.poll() {
+///         match output {
+///             Output::Persist(ticket, _) => last = Some(ticket),
+///             Output::Event(Event::Found { value, .. }) => seen = value.and_then(|value| value.get().copied()),
+///             _ => {}
+///         }
+///     }
+///     let Some(ticket) = last else { break };
+///     node.persisted(ticket);
+/// }
+/// assert_eq!(seen, Some(7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Node<V: Value, L, S: Storage> {
+    id: NodeId,
+    layout: L,
+    config: Config,
+    requests: Requests<V, S>,
+    replica: Replica<V, S>,
+    handoff: Handoff,
+    sweep: Sweep,
+    lead: Lead,
+    rebuild: Rebuild,
+    /// The round of sweeps in which the layout became this one.
+    layout_rotation: u64,
+    /// The node of the last sweep; the event is due.
+    swept: Option<NodeId>,
+    now: Instant,
+    /// Whose topology was taken over; the event is due.
+    learned_from: Option<NodeId>,
+    started: bool,
+    rejections: Rejections,
+}
+
+impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
+    /// A node without records.
+    ///
+    /// `incarnation` is a number that this node has not used before: from a counter of its starts, or random. It tells the answers to its requests from
+    /// those to requests of an earlier life.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] of a configuration that cannot be used.
+    pub fn new(
+        id: NodeId,
+        incarnation: u64,
+        layout: L,
+        config: Config,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        Ok(Self {
+            id,
+            layout,
+            requests: Requests::new(id, incarnation, &config),
+            replica: Replica::new(id, incarnation, &config),
+            config,
+            handoff: Handoff::default(),
+            sweep: Sweep::new(Instant::ZERO.after(config.sweep_us)),
+            rebuild: Rebuild::default(),
+            lead: Lead::new(Instant::ZERO.after(config.purge_us)),
+            layout_rotation: 0,
+            swept: None,
+            now: Instant::ZERO,
+            learned_from: None,
+            started: false,
+            rejections: Rejections::default(),
+        })
+    }
+
+    /// This node is one of a new cluster, which holds nothing yet. To be called once, by the operator: a node that was erased answers no reads until it has been rebuilt.
+    pub fn found(&mut self) {
+        self.started = true;
+        self.replica.set_founded(true);
+    }
+
+    /// Writes a value.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]; nothing was sent or changed.
+    pub fn write(
+        &mut self,
+        now: Instant,
+        key: &[u8],
+        value: V,
+        options: WriteOptions,
+    ) -> Result<Request, RequestError> {
+        self.tick(now);
+        self.requests.write(self.now, &self.layout, key, value, options)
+    }
+
+    /// Reads the value of a key.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]; nothing was sent or changed.
+    pub fn read(
+        &mut self,
+        now: Instant,
+        key: &[u8],
+        options: ReadOptions,
+    ) -> Result<Request, RequestError> {
+        self.tick(now);
+        self.requests.read(self.now, &self.layout, key, options, None)
+    }
+
+    /// Reads the value of a key that includes what was seen of it: it waits for more replicas than the level asks for, if those that answered first have less.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]; nothing was sent or changed.
+    pub fn read_at_least(
+        &mut self,
+        now: Instant,
+        key: &[u8],
+        options: ReadOptions,
+        seen: V::Context,
+    ) -> Result<Request, RequestError> {
+        self.tick(now);
+        self.requests.read(self.now, &self.layout, key, options, Some(seen))
+    }
+
+    /// What this node itself holds for a key, durable or about to be; `None` if it is not a replica or has nothing.
+    #[must_use]
+    pub fn local(&self, key: &[u8]) -> Option<&V> {
+        self.replica.value(self.layout.token(key), key)
+    }
+
+    /// A node is down, or up again, as a failure detector has it. Requests do not wait for one that is down.
+    pub fn set_down(&mut self, node: NodeId, down: bool) {
+        self.requests.set_down(node, down);
+        if !down {
+            self.wake_handoff(self.now);
+        }
+    }
+
+    /// What this node goes by.
+    #[must_use]
+    pub const fn layout(&self) -> &L {
+        &self.layout
+    }
+
+    /// The node goes by another layout from now on. Requests in flight begin anew with it.
+    ///
+    /// A layout of another set of replicas is reached in two steps: one in which requests ask both sets ([`Layout::next_replicas`]), and, once the new replicas have
+    /// everything, one with the new set alone.
+    pub fn set_layout(&mut self, layout: L) {
+        self.layout = layout;
+        self.layout_changed();
+    }
+
+    fn layout_changed(&mut self) {
+        if let Some(handing) = self.handoff.cancel() {
+            self.requests.cancel(handing.request);
+        }
+        if let Some(request) = self.sweep.cancel(self.now, &self.config) {
+            self.requests.cancel(request);
+        }
+        if self.layout.membership(self.id) == Membership::None {
+            self.replica.set_founded(false);
+        }
+        self.lead.layout_changed(self.now);
+        self.rebuild.restart(self.now);
+        self.replica.begin_scrub();
+        self.layout_rotation = self.sweep.rotation();
+        self.replica.set_rotation(self.layout_rotation);
+        self.requests.restart(&self.layout);
+        self.wake_handoff(self.now);
+    }
+
+    const fn asked(by: NodeId, incarnation: u64, number: u64) -> Asked {
+        Asked { by, incarnation, number }
+    }
+}
+impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
+    type Message<'a> = Message<'a, V>;
+    type Record<'a> = Record<'a, V>;
+    type Event<'a> = Event<'a, V>;
+    type Status = Status;
+
+    fn restore(&mut self, record: Record<'_, V>) -> Result<(), Corrupt> {
+        if self.started {
+            return Err(Corrupt::Started);
+        }
+        match record.0 {
+            RecordBody::Put { key, value } => {
+                let value = value.read().map_err(|_| Corrupt::Malformed)?;
+                self.replica.restore_key(self.layout.token(key), key, value)
+            }
+            RecordBody::Hint { owner, key, value } => {
+                let value = value.read().map_err(|_| Corrupt::Malformed)?;
+                self.handoff.wake(Instant::ZERO.after(self.config.handoff_us));
+                self.replica.restore_hint(owner, self.layout.token(key), key, value)
+            }
+            RecordBody::HintDone { owner, key } => {
+                self.replica.restore_hint_done(owner, self.layout.token(key), key);
+                Ok(())
+            }
+            RecordBody::Member(is_member) => {
+                self.replica.restore_founded(is_member);
+                Ok(())
+            }
+            RecordBody::Purged { key } => {
+                self.replica.restore_purged(self.layout.token(key), key);
+                Ok(())
+            }
+            RecordBody::Floor(floor) => {
+                self.replica.restore_floor(floor);
+                self.requests.raise_floor(floor);
+                Ok(())
+            }
+            RecordBody::Sealed(sealed) => {
+                self.replica.restore_sealed(sealed);
+                self.requests.raise_floor(sealed);
+                Ok(())
+            }
+        }
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_, V>,
+    ) -> Result<(), Rejected> {
+        self.tick(now);
+        let result = match &message.body {
+            _ if from == self.id => Err(Rejected::Impossible),
+            Body::Write { .. } | Body::Hint { .. } | Body::Read { .. } => {
+                let asked = Self::asked(from, message.incarnation, message.number);
+                self.handle_request(asked, message.version(), &message.body)
+            }
+            Body::Seal { known, floor, sealed } => {
+                let asked = Self::asked(from, message.incarnation, message.number);
+                self.handle_seal(asked, message.version(), *known, (*floor, *sealed))
+            }
+            Body::Summary { .. } | Body::Offer { .. } | Body::Swept { .. } | Body::Rebuild => {
+                let asked = Self::asked(from, message.incarnation, message.number);
+                self.handle_sweep(asked, message.version(), &message.body)
+            }
+            _ => self.handle_answer(from, &message),
+        };
+        result.map_err(|rejected| self.rejections.count(rejected))
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.started = true;
+        self.now = self.now.max(now);
+        self.requests.tick(self.now);
+        if self.handoff.is_due(self.now) {
+            self.hand_over();
+        }
+        let Self { replica, layout, config, now, sweep, id, .. } = self;
+        let reads = Reads { now: *now, node: *id, keys: replica.keys(), layout, config };
+        sweep.tick(&reads);
+        self.replica.set_rotation(self.sweep.rotation());
+        self.replica.scrub(self.now, &self.config, &self.layout);
+        self.tick_lead();
+        if self.is_rebuilt() {
+            let Self { rebuild, layout, config, now, id, .. } = self;
+            if rebuild.tick(*now, *id, layout, config) {
+                self.replica.set_founded(true);
+            }
+        }
+    }
+
+    fn persisted(&mut self, ticket: Ticket) {
+        self.replica.persisted(ticket);
+    }
+
+    fn poll(&mut self) -> Option<Output<'_, Self>> {
+        let plan = self.plan()?;
+        self.make(plan)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let always = [self.sweep.deadline(), self.replica.scrub_at(), self.lead.deadline()];
+        let sometimes = [self.requests.deadline(), self.handoff.deadline()];
+        let rebuild = self.is_rebuilt().then(|| self.rebuild.deadline());
+        let sometimes = sometimes.into_iter().chain([rebuild]).flatten();
+        always.into_iter().chain(sometimes).min()
+    }
+
+    fn checkpoint(&self) -> impl Iterator<Item = Record<'_, V>> {
+        let founded = self.replica.is_founded().then_some(Record(RecordBody::Member(true)));
+        let frontier = self.replica.frontier();
+        let floor = (frontier.floor() > 0).then(|| Record(RecordBody::Floor(frontier.floor())));
+        let sealed = (frontier.sealed() > frontier.floor())
+            .then(|| Record(RecordBody::Sealed(frontier.sealed())));
+        let keys = self.replica.keys().iter().filter(|entry| !entry.done).map(|entry| {
+            Record(RecordBody::Put { key: &entry.key, value: ValueRef::Local(&entry.value) })
+        });
+        let hints = self.replica.hints().iter().filter(|hint| !hint.done).map(|hint| {
+            let (owner, value) = (hint.owner, ValueRef::Local(&hint.value));
+            Record(RecordBody::Hint { owner, key: &hint.key, value })
+        });
+        founded.into_iter().chain(floor).chain(sealed).chain(keys).chain(hints)
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            id: self.id,
+            version: self.layout.version(),
+            founded: self.replica.is_founded(),
+            synchronized: (self.replica.is_founded()
+                || self.layout.membership(self.id) == Membership::None)
+                && self.replica.hints().len() == 0
+                && self.replica.is_scrubbed()
+                && self.sweep.last_clean_rotation() > self.layout_rotation,
+            floor: self.replica.frontier().floor(),
+            keys: self.replica.keys().len(),
+            hints: self.replica.hints().len(),
+            requests: self.requests.len(),
+        }
+    }
+
+    fn rejections(&self) -> Rejections {
+        self.rejections
+    }
+}

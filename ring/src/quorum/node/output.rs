@@ -1,0 +1,200 @@
+//! What a node puts out.
+
+use quorate_core::{NodeId, Output, Ticket};
+
+use super::Node;
+use crate::quorum::frontier::Report;
+use crate::quorum::message::{Body, RecordBody, ValueRef};
+use crate::quorum::replica::{Answer, AnswerKind, RecordDue};
+use crate::quorum::requests::Action;
+use crate::quorum::runs::Run;
+use crate::quorum::sweep::Step;
+use crate::quorum::{Event, Layout, Message, Record, Storage, Value};
+use crate::topology::Version;
+
+impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
+    pub(super) fn plan(&mut self) -> Option<Plan> {
+        if let Some((ticket, due)) = self.replica.next_record() {
+            return Some(Plan::Persist(ticket, due));
+        }
+        if let Some(from) = self.learned_from.take() {
+            return Some(Plan::LayoutChanged(from));
+        }
+        if let Some(with) = self.swept.take() {
+            return Some(Plan::Swept(with));
+        }
+        loop {
+            if let Some(answer) = self.replica.next_answer() {
+                if answer.to == self.id {
+                    self.answer_here(answer);
+                    continue;
+                }
+                return Some(Plan::Answer(answer));
+            }
+            self.repair();
+            let Some((place, action)) = self.requests.next_action() else {
+                if let Some(step) = self.sweep.take_due() {
+                    return Some(Plan::Sweep(step));
+                }
+                if core::mem::take(&mut self.lead.due) {
+                    return Some(Plan::Seal);
+                }
+                if let Some((to, number)) = self.rebuild.take_due() {
+                    return Some(Plan::Rebuild(to, number));
+                }
+                if !self.handoff.is_due(self.now) {
+                    return None;
+                }
+                self.hand_over();
+                continue;
+            };
+            if let Action::HandedOver(failure) = action {
+                let request = self.requests.get(place).map_or(0, |request| request.request.get());
+                self.handed_over(request, failure);
+                if let Some((ticket, due)) = self.replica.next_record() {
+                    return Some(Plan::Persist(ticket, due));
+                }
+                continue;
+            }
+            let to = match action {
+                Action::Read { to, .. } | Action::Write { to, .. } | Action::Topology { to } => {
+                    Some(to)
+                }
+                Action::Done(_) | Action::HandedOver(_) => None,
+            };
+            if to != Some(self.id) {
+                return Some(Plan::Request(place, action));
+            }
+            self.act_here(place, action);
+            if let Some((ticket, due)) = self.replica.next_record() {
+                return Some(Plan::Persist(ticket, due));
+            }
+        }
+    }
+
+    pub(super) fn make(&self, plan: Plan) -> Option<Output<'_, Self>> {
+        Some(match plan {
+            Plan::Persist(ticket, due) => {
+                let body = match due {
+                    RecordDue::Founded => RecordBody::Member(self.replica.is_founded()),
+                    RecordDue::Floor => RecordBody::Floor(self.replica.frontier().floor()),
+                    RecordDue::Sealed => RecordBody::Sealed(self.replica.frontier().sealed()),
+                    RecordDue::Key(place) if self.replica.keys().is_done(place) => {
+                        RecordBody::Purged { key: &self.replica.keys().get(place)?.key }
+                    }
+                    RecordDue::Key(place) => {
+                        let entry = self.replica.keys().get(place)?;
+                        RecordBody::Put { key: &entry.key, value: ValueRef::Local(&entry.value) }
+                    }
+                    RecordDue::Hint(place) => {
+                        let entry = self.replica.hints().get(place)?;
+                        let (owner, key) = (entry.owner, &*entry.key);
+                        let value = ValueRef::Local(&entry.value);
+                        if entry.done {
+                            RecordBody::HintDone { owner, key }
+                        } else {
+                            RecordBody::Hint { owner, key, value }
+                        }
+                    }
+                };
+                Output::Persist(ticket, Record(body))
+            }
+            Plan::LayoutChanged(from) => Output::Event(Event::LayoutChanged { from }),
+            Plan::Swept(with) => Output::Event(Event::Swept { with }),
+            Plan::Sweep(step) => {
+                let pass = self.sweep.pass()?;
+                let (first, last) = (pass.run.first.get(), pass.run.last.get());
+                let salt = pass.salt;
+                let body = match step {
+                    Step::Compare => {
+                        let Run { keys, fingerprint, .. } = pass.run;
+                        Body::Summary { salt, first, last, keys, fingerprint }
+                    }
+                    Step::Offer => Body::Offer { salt, first, last, digests: &pass.offered },
+                    _ => {
+                        let frontier = self.replica.frontier();
+                        let (incarnation, number) = pass.asked;
+                        let (floor, sealed) = (frontier.floor(), frontier.sealed());
+                        Body::Swept { incarnation, number, floor, sealed }
+                    }
+                };
+                self.send(pass.peer, self.requests.incarnation(), pass.number, body)
+            }
+            Plan::Seal => {
+                let (to, number) = self.lead.message()?;
+                let floor = self.replica.frontier().floor();
+                let (known, sealed) = (self.replica.is_founded(), self.lead.target().max(floor));
+                let body = Body::Seal { known, floor, sealed };
+                self.send(to, self.requests.incarnation(), number, body)
+            }
+            Plan::Rebuild(to, number) => {
+                self.send(to, self.requests.incarnation(), number, Body::Rebuild)
+            }
+            Plan::Answer(answer) => {
+                let body = match answer.kind {
+                    AnswerKind::Written { superseded } => Body::Written { superseded },
+                    AnswerKind::Nothing => Body::Found { value: None },
+                    AnswerKind::Key(_) | AnswerKind::Hint(_) => {
+                        let entry = self.replica.entry(answer.kind)?;
+                        Body::Found { value: Some(ValueRef::Local(&entry.value)) }
+                    }
+                    AnswerKind::Refused(reason) => Body::Refused { reason },
+                    AnswerKind::Topology => Body::Topology { topology: self.layout.topology() },
+                    AnswerKind::Compared { same: true } => Body::Same,
+                    AnswerKind::Compared { same: false } => Body::Differs,
+                    AnswerKind::Want(keys) => Body::Want { keys },
+                    AnswerKind::SweptSeen => Body::SweptSeen,
+                    AnswerKind::Sealed => {
+                        let Report { floor, sealed, done, changes, wanted } = self.report();
+                        Body::Sealed { floor, sealed, done, changes, wanted }
+                    }
+                };
+                self.send(answer.to, answer.incarnation, answer.number, body)
+            }
+            Plan::Request(place, action) => {
+                let request = self.requests.get(place)?;
+                let (to, body) = match action {
+                    Action::Done(failure) | Action::HandedOver(failure) => {
+                        return Some(Output::Event(request.event(failure)?));
+                    }
+                    Action::Topology { to } => {
+                        (to, Body::Topology { topology: self.layout.topology() })
+                    }
+                    Action::Read { to, owner } => (to, Body::Read { owner, key: &request.key }),
+                    Action::Write { to, owner } => {
+                        let (key, value) =
+                            (&*request.key, ValueRef::Local(request.value.as_ref()?));
+                        match owner {
+                            Some(owner) => (to, Body::Hint { owner, key, value }),
+                            None => (to, Body::Write { repair: !request.is_new(), key, value }),
+                        }
+                    }
+                };
+                self.send(to, self.requests.incarnation(), request.number, body)
+            }
+        })
+    }
+
+    pub(super) fn send<'a>(
+        &self,
+        to: NodeId,
+        incarnation: u64,
+        number: u64,
+        body: Body<'a, V>,
+    ) -> Output<'a, Self> {
+        let Version { epoch, digest } = self.layout.version();
+        Output::Send(to, Message { incarnation, number, epoch, digest, body })
+    }
+}
+
+/// What is to be put out; decided first, as that changes the machine, and made then, as that borrows from it.
+pub(super) enum Plan {
+    Persist(Ticket, RecordDue),
+    LayoutChanged(NodeId),
+    Swept(NodeId),
+    Sweep(Step),
+    Seal,
+    Rebuild(NodeId, u64),
+    Answer(Answer),
+    Request(u32, Action),
+}

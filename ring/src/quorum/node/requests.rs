@@ -1,0 +1,163 @@
+//! Requests of clients: asked of this node, and answered by others.
+
+use quorate_core::{NodeId, Rejected, Ticket};
+
+use super::Node;
+use crate::quorum::frontier::SEAL;
+use crate::quorum::message::{Body, Reason, ValueRef};
+use crate::quorum::rebuild::REBUILD;
+use crate::quorum::replica::{Answer, AnswerKind, Asked};
+use crate::quorum::requests::Action;
+use crate::quorum::sweep::SWEEP;
+use crate::quorum::{Layout, Message, Storage, Value};
+use crate::topology::{Freshness, Version};
+
+impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
+    /// Takes a request of another node, or of this one.
+    pub(super) fn handle_request(
+        &mut self,
+        asked: Asked,
+        version: Version,
+        body: &Body<'_, V>,
+    ) -> Result<(), Rejected> {
+        if !self.replica.has_room_for_an_answer() {
+            return Err(Rejected::Full);
+        }
+        let (Body::Write { key, .. } | Body::Hint { key, .. } | Body::Read { key, .. }) = body
+        else {
+            return Err(Rejected::Impossible);
+        };
+        if key.len() > self.config.max_key_len {
+            return Err(Rejected::OutOfRange);
+        }
+        let value = match body {
+            Body::Write { value, .. } | Body::Hint { value, .. } => {
+                Some(value.read().map_err(|_| Rejected::Malformed)?)
+            }
+            _ => None,
+        };
+        match self.layout.version().compare(version) {
+            Freshness::Same => {}
+            Freshness::Newer | Freshness::Conflict if !self.layout.topology().is_empty() => {
+                self.replica.owe(asked, AnswerKind::Topology, Ticket::default());
+                return Ok(());
+            }
+            _ => {
+                self.replica.owe(asked, AnswerKind::Refused(Reason::Stale), Ticket::default());
+                return Ok(());
+            }
+        }
+        let token = self.layout.token(key);
+        match (body, value) {
+            (Body::Write { repair, .. }, Some(value)) => {
+                self.replica.write((self.now, &self.layout), asked, *repair, token, key, value);
+            }
+            (Body::Hint { owner, .. }, Some(value)) if *owner == self.id => {
+                self.replica.write((self.now, &self.layout), asked, false, token, key, value);
+            }
+            (Body::Hint { owner, .. }, Some(value)) => {
+                self.replica.keep(self.now, asked, *owner, token, key, value);
+                self.wake_handoff(self.now.after(self.config.handoff_us));
+            }
+            (Body::Read { owner, .. }, _) => self.replica.read(asked, *owner, token, key),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the answer of another node, or of this one.
+    pub(super) fn handle_answer(
+        &mut self,
+        from: NodeId,
+        message: &Message<'_, V>,
+    ) -> Result<(), Rejected> {
+        let (incarnation, number) = (message.incarnation, message.number);
+        if number & SEAL == SEAL {
+            return self.handle_answer_to_seal(from, message);
+        }
+        if number & SEAL == REBUILD {
+            return Ok(()); // refused: it is asked again
+        }
+        if number & SWEEP != 0 {
+            return self.handle_answer_to_sweep(from, message);
+        }
+        let versions = (self.layout.version(), message.version());
+        match &message.body {
+            // of a node that has another layout by now, the answer counts for nothing
+            Body::Written { .. } | Body::Found { .. } if versions.0 != versions.1 => {}
+            Body::Written { superseded } => {
+                self.requests.on_written(from, incarnation, number, *superseded);
+            }
+            Body::Found { value } => {
+                let value = value.as_ref().map(ValueRef::read).transpose();
+                let value = value.map_err(|_| Rejected::Malformed)?;
+                self.requests.on_found(from, incarnation, number, value);
+            }
+            Body::Refused { reason } => {
+                self.requests.on_refused(from, incarnation, number, *reason, versions);
+            }
+            Body::Topology { topology } => {
+                if self.layout.learn(topology) {
+                    self.learned_from = Some(from);
+                    self.layout_changed();
+                } else {
+                    let reason = Reason::Stale;
+                    self.requests.on_refused(from, incarnation, number, reason, versions);
+                }
+            }
+            _ => return Err(Rejected::Impossible),
+        }
+        Ok(())
+    }
+
+    /// Carries out what a request asks of this node itself.
+    pub(super) fn act_here(&mut self, place: u32, action: Action) {
+        let Self { requests, replica, layout, id, now, .. } = self;
+        let Some(request) = requests.get(place) else { return };
+        let asked = Self::asked(*id, requests.incarnation(), request.number);
+        let token = layout.token(&request.key);
+        match action {
+            Action::Read { owner, .. } => replica.read(asked, owner, token, &request.key),
+            Action::Write { owner, .. } => {
+                let Some(value) = request.value.clone() else { return };
+                match owner {
+                    Some(owner) => {
+                        replica.keep(*now, asked, owner, token, &request.key, value);
+                        self.wake_handoff(self.now.after(self.config.handoff_us));
+                    }
+                    None => {
+                        let repair = !request.is_new();
+                        replica.write((*now, layout), asked, repair, token, &request.key, value);
+                    }
+                }
+            }
+            Action::Topology { .. } | Action::Done(_) | Action::HandedOver(_) => {}
+        }
+    }
+
+    /// An answer of this node to itself.
+    pub(super) fn answer_here(&mut self, answer: Answer) {
+        let Answer { incarnation, number, kind, .. } = answer;
+        let from = self.id;
+        match kind {
+            AnswerKind::Written { superseded } => {
+                self.requests.on_written(from, incarnation, number, superseded);
+            }
+            AnswerKind::Nothing => self.requests.on_found(from, incarnation, number, None),
+            AnswerKind::Key(_) | AnswerKind::Hint(_) => {
+                let value = self.replica.entry(kind).map(|entry| entry.value.clone());
+                self.requests.on_found(from, incarnation, number, value);
+            }
+            AnswerKind::Refused(reason) => {
+                let version = self.layout.version();
+                self.requests.on_refused(from, incarnation, number, reason, (version, version));
+            }
+            // a sweep is with other nodes
+            AnswerKind::Topology
+            | AnswerKind::Compared { .. }
+            | AnswerKind::Want(_)
+            | AnswerKind::SweptSeen
+            | AnswerKind::Sealed => {}
+        }
+    }
+}

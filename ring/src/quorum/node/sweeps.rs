@@ -1,0 +1,109 @@
+//! Sweeps: what another node lacks of the keys that both hold goes to it.
+
+use quorate_core::{NodeId, Rejected, Ticket};
+
+use super::Node;
+use crate::Token;
+use crate::quorum::message::{Body, Reason};
+use crate::quorum::replica::{AnswerKind, Asked};
+use crate::quorum::runs::Shared;
+use crate::quorum::sweep::{Reads, wanted};
+use crate::quorum::{Layout, Membership, Message, Storage, Value};
+use crate::topology::Version;
+
+impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
+    /// Sends the next value that a sweep found wanting.
+    pub(super) fn repair(&mut self) {
+        let Self { requests, replica, layout, config, now, sweep, id, .. } = self;
+        let reads = Reads { now: *now, node: *id, keys: replica.keys(), layout, config };
+        let Some((peer, entry)) = sweep.next_wanted(&reads) else { return };
+        if !replica.is_durable(entry.ticket) {
+            // a crash would take it back, and the message would still bring it to others
+            return sweep.wait(*now, config);
+        }
+        let value = entry.value.clone();
+        match requests.hand_over(*now, layout, &entry.key, value, Some(peer)) {
+            Ok(request) => sweep.set_request(request),
+            Err(_) => sweep.give_up(*now, config), // too much else is to be done
+        }
+    }
+
+    /// Takes a message of another node's sweep.
+    pub(super) fn handle_sweep(
+        &mut self,
+        asked: Asked,
+        version: Version,
+        body: &Body<'_, V>,
+    ) -> Result<(), Rejected> {
+        if !self.replica.has_room_for_an_answer() {
+            return Err(Rejected::Full);
+        }
+        if self.layout.version() != version {
+            self.replica.owe(asked, AnswerKind::Refused(Reason::Stale), Ticket::default());
+            return Ok(());
+        }
+        let Self { replica, layout, id, .. } = &*self;
+        let shared = Shared { keys: replica.keys(), layout, node: *id, peer: asked.by };
+        let kind = match *body {
+            Body::Summary { salt, first, last, keys, fingerprint } => {
+                let run = shared.run_between(Token::new(first), Token::new(last), salt);
+                AnswerKind::Compared { same: (run.keys, run.fingerprint) == (keys, fingerprint) }
+            }
+            Body::Offer { salt, first, last, digests } => {
+                let run = (Token::new(first), Token::new(last));
+                AnswerKind::Want(wanted(&shared, run, salt, digests))
+            }
+            Body::Swept { incarnation, number, floor, sealed } => {
+                if self.is_rebuilt() && incarnation == self.requests.incarnation() {
+                    self.replica.raise_floor(floor);
+                    self.seal(sealed.max(floor));
+                    if self.rebuild.on_swept(asked.by, number, self.id, &self.layout) {
+                        self.replica.set_founded(true);
+                    }
+                }
+                AnswerKind::SweptSeen
+            }
+            // one that does not know what it holds cannot rebuild another
+            _ if !self.replica.is_founded() => AnswerKind::Refused(Reason::Blank),
+            _ => {
+                self.sweep.ask(asked.by, asked.incarnation, asked.number, self.now);
+                return Ok(());
+            }
+        };
+        self.replica.owe(asked, kind, Ticket::default());
+        Ok(())
+    }
+
+    pub(super) fn handle_answer_to_sweep(
+        &mut self,
+        from: NodeId,
+        message: &Message<'_, V>,
+    ) -> Result<(), Rejected> {
+        if message.incarnation != self.requests.incarnation() {
+            return Ok(());
+        }
+        let Self { replica, layout, config, now, sweep, id, .. } = self;
+        let (number, now) = (message.number, *now);
+        let reads = Reads { now, node: *id, keys: replica.keys(), layout, config };
+        match message.body {
+            Body::Same => sweep.on_compared(from, number, true, &reads),
+            Body::Differs => sweep.on_compared(from, number, false, &reads),
+            Body::Want { keys } => sweep.on_wanted(from, number, keys, now, config),
+            Body::SweptSeen => {
+                if sweep.on_ended(from, number, now, config) {
+                    self.swept = Some(from);
+                }
+            }
+            Body::Refused { .. } => sweep.on_refused(from, number, now, config),
+            _ => return Err(Rejected::Impossible),
+        }
+        let rotation = self.sweep.rotation();
+        self.replica.set_rotation(rotation);
+        Ok(())
+    }
+
+    /// Whether this is a member that does not know what it holds.
+    pub(super) fn is_rebuilt(&self) -> bool {
+        !self.replica.is_founded() && self.layout.membership(self.id) == Membership::Member
+    }
+}
