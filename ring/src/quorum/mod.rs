@@ -1,6 +1,7 @@
 //! A store without a leader: each key has N replicas, and a request is done when R or W of them have answered.
 
 mod config;
+mod coordinator;
 mod digest;
 mod error;
 
@@ -31,6 +32,7 @@ mod targets;
 mod value;
 
 pub use config::{Config, ConfigError};
+pub use coordinator::{Coordinator, CoordinatorStatus};
 pub use error::{Failure, LevelError, RequestError};
 pub use event::Event;
 pub use layout::{Layout, Membership, Replicated};

@@ -1,6 +1,6 @@
-use quorate_core::{InlineList, Instant, List, NodeId};
+use quorate_core::{InlineList, Instant, List, NodeId, Rejected};
 
-use super::message::Reason;
+use super::message::{Body, Message, Reason, ValueRef};
 use super::slab::{Queue, Slab};
 use super::storage::Kinds;
 use super::targets::{Need, Targets, bit, first, places};
@@ -516,6 +516,37 @@ impl<V: Value, S: Storage> Requests<V, S> {
         self.advance(place);
     }
 
+    /// Takes the answer of another node.
+    pub(crate) fn on_answer(
+        &mut self,
+        from: NodeId,
+        message: &Message<'_, V>,
+        own: Version,
+    ) -> Result<(), Rejected> {
+        let (incarnation, number) = (message.incarnation, message.number);
+        let versions = (own, message.version());
+        match &message.body {
+            // of a node that has another layout by now, the answer counts for nothing
+            Body::Written { .. } | Body::Found { .. } if versions.0 != versions.1 => {}
+            Body::Written { superseded } => {
+                self.on_written(from, incarnation, number, *superseded);
+            }
+            Body::Found { value } => {
+                let value = value.as_ref().map(ValueRef::read).transpose();
+                self.on_found(from, incarnation, number, value.map_err(|_| Rejected::Malformed)?);
+            }
+            Body::Refused { reason } => {
+                self.on_refused(from, incarnation, number, *reason, versions);
+            }
+            // this node makes nothing of that topology
+            Body::Topology { .. } => {
+                self.on_refused(from, incarnation, number, Reason::Stale, versions);
+            }
+            _ => return Err(Rejected::Impossible),
+        }
+        Ok(())
+    }
+
     /// A node does not carry the request out.
     pub(crate) fn on_refused(
         &mut self,
@@ -618,6 +649,33 @@ impl<V: Value, S: Storage> Requests<V, S> {
                 self.in_flight.remove(place);
             }
         }
+    }
+
+    /// What an action sends, and to whom; `None` of one that is told to the application.
+    pub(crate) fn message<'a, L: Layout>(
+        &'a self,
+        place: u32,
+        action: Action,
+        layout: &'a L,
+    ) -> Option<(NodeId, Message<'a, V>)> {
+        let request = self.in_flight.get(place)?;
+        let key = &*request.key;
+        let (to, body) = match action {
+            Action::Topology { to } => (to, Body::Topology { topology: layout.topology() }),
+            Action::Read { to, owner } => (to, Body::Read { owner, key }),
+            Action::Write { to, owner } => {
+                let value = ValueRef::Local(request.value.as_ref()?);
+                let body = match owner {
+                    Some(owner) => Body::Hint { owner, key, value },
+                    None => Body::Write { repair: !request.is_new(), key, value },
+                };
+                (to, body)
+            }
+            Action::Done(_) | Action::HandedOver(_) => return None,
+        };
+        let Version { epoch, digest } = layout.version();
+        let (incarnation, number) = (self.incarnation, request.number);
+        Some((to, Message { incarnation, number, epoch, digest, body }))
     }
 
     pub(crate) fn get(&self, place: u32) -> Option<&InFlight<V, S>> {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod conformance;
+mod coordinator;
 mod hints;
 mod levels;
 mod net;

@@ -246,7 +246,7 @@ impl<V: Value + 'static> Net<V> {
     }
 }
 
-fn told<V: Value>(id: u64, event: Event<'_, V>) -> (u64, Option<Request>, Told<V>) {
+pub(crate) fn told<V: Value>(id: u64, event: Event<'_, V>) -> (u64, Option<Request>, Told<V>) {
     match event {
         Event::Written { request, superseded, .. } => {
             (id, Some(request), Told::Written { superseded })

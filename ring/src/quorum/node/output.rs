@@ -151,26 +151,12 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 };
                 self.send(answer.to, answer.incarnation, answer.number, body)
             }
+            Plan::Request(place, Action::Done(failure) | Action::HandedOver(failure)) => {
+                Output::Event(self.requests.get(place)?.event(failure)?)
+            }
             Plan::Request(place, action) => {
-                let request = self.requests.get(place)?;
-                let (to, body) = match action {
-                    Action::Done(failure) | Action::HandedOver(failure) => {
-                        return Some(Output::Event(request.event(failure)?));
-                    }
-                    Action::Topology { to } => {
-                        (to, Body::Topology { topology: self.layout.topology() })
-                    }
-                    Action::Read { to, owner } => (to, Body::Read { owner, key: &request.key }),
-                    Action::Write { to, owner } => {
-                        let (key, value) =
-                            (&*request.key, ValueRef::Local(request.value.as_ref()?));
-                        match owner {
-                            Some(owner) => (to, Body::Hint { owner, key, value }),
-                            None => (to, Body::Write { repair: !request.is_new(), key, value }),
-                        }
-                    }
-                };
-                self.send(to, self.requests.incarnation(), request.number, body)
+                let (to, message) = self.requests.message(place, action, &self.layout)?;
+                Output::Send(to, message)
             }
         })
     }

@@ -4,7 +4,7 @@ use quorate_core::{NodeId, Rejected, Ticket};
 
 use super::Node;
 use crate::quorum::frontier::SEAL;
-use crate::quorum::message::{Body, Reason, ValueRef};
+use crate::quorum::message::{Body, Reason};
 use crate::quorum::rebuild::REBUILD;
 use crate::quorum::replica::{Answer, AnswerKind, Asked};
 use crate::quorum::requests::Action;
@@ -65,13 +65,13 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         Ok(())
     }
 
-    /// Takes the answer of another node, or of this one.
+    /// Takes the answer of another node.
     pub(super) fn handle_answer(
         &mut self,
         from: NodeId,
         message: &Message<'_, V>,
     ) -> Result<(), Rejected> {
-        let (incarnation, number) = (message.incarnation, message.number);
+        let number = message.number;
         if number & SEAL == SEAL {
             return self.handle_answer_to_seal(from, message);
         }
@@ -81,33 +81,14 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         if number & SWEEP != 0 {
             return self.handle_answer_to_sweep(from, message);
         }
-        let versions = (self.layout.version(), message.version());
-        match &message.body {
-            // of a node that has another layout by now, the answer counts for nothing
-            Body::Written { .. } | Body::Found { .. } if versions.0 != versions.1 => {}
-            Body::Written { superseded } => {
-                self.requests.on_written(from, incarnation, number, *superseded);
-            }
-            Body::Found { value } => {
-                let value = value.as_ref().map(ValueRef::read).transpose();
-                let value = value.map_err(|_| Rejected::Malformed)?;
-                self.requests.on_found(from, incarnation, number, value);
-            }
-            Body::Refused { reason } => {
-                self.requests.on_refused(from, incarnation, number, *reason, versions);
-            }
-            Body::Topology { topology } => {
-                if self.layout.learn(topology) {
-                    self.learned_from = Some(from);
-                    self.layout_changed();
-                } else {
-                    let reason = Reason::Stale;
-                    self.requests.on_refused(from, incarnation, number, reason, versions);
-                }
-            }
-            _ => return Err(Rejected::Impossible),
+        if let Body::Topology { topology } = message.body
+            && self.layout.learn(topology)
+        {
+            self.learned_from = Some(from);
+            self.layout_changed();
+            return Ok(());
         }
-        Ok(())
+        self.requests.on_answer(from, message, self.layout.version())
     }
 
     /// Carries out what a request asks of this node itself.
