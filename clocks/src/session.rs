@@ -158,6 +158,46 @@ impl<S: Storage> Session<S> {
         self.check(server, needs.writes_follow_reads, needs.monotonic_writes)
     }
 
+    /// The writes that a read must see: for stores that wait until what they found includes these, and serve no read otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if what was read and what was written together take more places than one vector has; without
+    /// [all guarantees](Guarantees::ALL) the session keeps two.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Guarantees, Inline, Session, VersionVector};
+    /// # use quorate_core::NodeId;
+    /// let mut server = VersionVector::<Inline<3>>::new();
+    /// let mut session = Session::<Inline<3>>::new(Guarantees::ALL);
+    /// session.record_write(server.increment(NodeId::new(1).into())?)?;
+    /// assert_eq!(session.needed_to_read()?, server);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn needed_to_read(&self) -> Result<VersionVector<S>, Full> {
+        self.needed(self.guarantees.monotonic_reads, self.guarantees.read_your_writes)
+    }
+
+    /// The writes that a write must follow: for stores where each write says what it has seen.
+    ///
+    /// # Errors
+    ///
+    /// As [`needed_to_read`](Self::needed_to_read).
+    ///
+    /// ```
+    /// # use quorate_clocks::{Guarantees, Inline, Session, VersionVector};
+    /// # use quorate_core::NodeId;
+    /// let mut served = VersionVector::<Inline<3>>::new();
+    /// served.increment(NodeId::new(1).into())?;
+    /// let mut session = Session::<Inline<3>>::new(Guarantees::ALL);
+    /// session.record_read(&served)?;
+    /// assert_eq!(session.needed_to_write()?, served);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn needed_to_write(&self) -> Result<VersionVector<S>, Full> {
+        self.needed(self.guarantees.writes_follow_reads, self.guarantees.monotonic_writes)
+    }
+
     /// Records a read that was served from writes up to this vector.
     ///
     /// # Errors
@@ -212,6 +252,17 @@ impl<S: Storage> Session<S> {
     #[must_use]
     pub const fn guarantees(&self) -> Guarantees {
         self.guarantees
+    }
+
+    fn needed(&self, reads: bool, writes: bool) -> Result<VersionVector<S>, Full> {
+        let mut needed = VersionVector::with_limit(self.reads.limit());
+        if reads {
+            needed.merge(&self.reads)?;
+        }
+        if writes {
+            needed.merge(&self.writes)?;
+        }
+        Ok(needed)
     }
 
     fn check<T: Storage>(

@@ -1,6 +1,6 @@
 use core::ops::{Deref, DerefMut};
 
-use crate::Full;
+use crate::{DecodeError, Full, Reader, Wire, Writer};
 
 /// A bounded list: a slice that can grow up to its limit, and says [`Full`] after that.
 ///
@@ -166,5 +166,46 @@ impl<T> List<T> for HeapList<T> {
         }
         self.items.extend_from_slice(values);
         Ok(())
+    }
+}
+
+/// As `&[u8]`. Reading more than `N` bytes is [`DecodeError::Invalid`].
+///
+/// ```
+/// use quorate_core::{DecodeError, InlineList, Wire};
+/// type Name = InlineList<u8, 4>;
+/// let name = Name::from_slice(&[3, b'a', b'b', b'c'])?;
+/// assert_eq!((&*name, name.encoded_len()), (&b"abc"[..], 4));
+/// assert_eq!(Name::from_slice(&[5, 1, 2, 3, 4, 5]), Err(DecodeError::Invalid));
+/// # Ok::<(), DecodeError>(())
+/// ```
+impl<const N: usize> Wire<'_> for InlineList<u8, N> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.bytes(self);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut list = Self::with_limit(N);
+        list.extend_from_slice(input.bytes()?).map_err(|_| DecodeError::Invalid)?;
+        Ok(list)
+    }
+}
+
+/// As `&[u8]`. It allocates no more than the input has bytes.
+///
+/// ```
+/// use quorate_core::Wire;
+/// let name = Vec::<u8>::from_slice(&[3, b'a', b'b', b'c'])?;
+/// assert_eq!((&*name, name.encoded_len()), (&b"abc"[..], 4));
+/// # Ok::<(), quorate_core::DecodeError>(())
+/// ```
+#[cfg(feature = "alloc")]
+impl Wire<'_> for alloc::vec::Vec<u8> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.bytes(self);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        input.bytes().map(Self::from)
     }
 }

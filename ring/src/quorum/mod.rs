@@ -12,6 +12,8 @@ mod layout;
 mod level;
 mod limits;
 mod lww;
+#[cfg(feature = "crdt")]
+mod merged;
 mod message;
 mod node;
 mod order;
@@ -38,6 +40,8 @@ pub use event::Event;
 pub use layout::{Layout, Membership, Replicated};
 pub use level::{Level, Order, ReadOptions, ReadRepair, WriteOptions};
 pub use lww::Lww;
+#[cfg(feature = "crdt")]
+pub use merged::Merged;
 pub use message::{Message, Record};
 pub use node::Node;
 pub use request::{Request, WriteId};

@@ -16,6 +16,7 @@ use super::WriteId;
 /// | [`Lww`](super::Lww) | the one with the later timestamp stays | any node with a hybrid clock |
 /// | [`Tagged`](super::Tagged) | the one with the higher tag stays | any node |
 /// | [`Siblings`](quorate_clocks::Siblings) | all stay, and a later write settles them | a replica of the key |
+/// | `Merged` (feature `crdt`) | any CRDT: they are merged | a replica of the key |
 ///
 /// [`merge`](Self::merge) is commutative, associative and idempotent, and never goes back.
 pub trait Value: Clone + PartialEq + Eq + Hash + Debug + for<'a> Wire<'a> {
