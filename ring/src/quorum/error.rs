@@ -116,6 +116,8 @@ pub enum Failure {
     Conflict,
     /// The value was to be later than what was read, and is not: form it again.
     Behind,
+    /// Enough replicas answered a read, and what they have lacks what the reader [has seen](super::Node::read_at_least): ask again later. The event has what they have.
+    Missing,
     /// Replicas have lost their disks, and do not know yet what they held.
     Blank,
 }
@@ -132,6 +134,9 @@ impl fmt::Display for Failure {
                 write!(f, "a new value needs a clock above {floor}")
             }
             Self::Conflict => f.write_str("the value contradicts one that is there"),
+            Self::Missing => {
+                f.write_str("the replicas that answered lack what the reader has seen")
+            }
             Self::Behind => f.write_str("the value is not later than what is there: form it again"),
             Self::Blank => f.write_str("replicas do not know yet what they held"),
         }

@@ -86,6 +86,10 @@ impl<T: Clone + Eq + Hash + Debug + for<'a> Wire<'a>> Value for Lww<T> {
         self.stamp >= *seen
     }
 
+    fn is_nothing(seen: &Stamp) -> bool {
+        *seen == Stamp::default()
+    }
+
     fn is_tombstone(&self) -> bool {
         self.value.is_none()
     }

@@ -55,6 +55,10 @@ impl<C: Crdt> Value for Merged<C> {
         matches!(self.0.compare(seen), Causality::Equal | Causality::After)
     }
 
+    fn is_nothing(seen: &C) -> bool {
+        *seen == seen.empty()
+    }
+
     fn is_tombstone(&self) -> bool {
         false
     }

@@ -204,6 +204,7 @@ impl<V: Value, S: Storage> Requests<V, S> {
         let targets = Targets::new(layout, token)?;
         let need = targets.need(options.level, options.primaries)?;
         self.check_alive(&targets, need, options.sloppy)?;
+        let seen = seen.filter(|seen| !V::is_nothing(seen));
         let kind = Kind::Read(options);
         let values = (None, None, seen);
         self.begin(now, key, token, kind, Phase::Collect, values, targets, need, options.sloppy)
@@ -612,7 +613,11 @@ impl<V: Value, S: Storage> Requests<V, S> {
             Phase::Query | Phase::Collect | Phase::Store => {
                 let possible = request.targets.asked() & !request.refused;
                 let fallbacks_left = request.sloppy && request.attempt == 1;
-                if !fallbacks_left && !request.targets.is_met(possible | request.answered, need) {
+                let is_possible = request.targets.is_met(possible | request.answered, need);
+                // the others get what this node has formed and holds, or nothing
+                let refused_here = request.writes_here_first(self.node)
+                    && request.refused & request.targets.bit_of(self.node) != 0;
+                if refused_here || !(fallbacks_left || is_possible) {
                     request.fail(request.refusal);
                     self.in_flight.enqueue(place, Queue::Due);
                 }
@@ -634,6 +639,20 @@ impl<V: Value, S: Storage> Requests<V, S> {
                 }
             }
         }
+    }
+
+    /// What a request that was just made asks of this node itself, to be done at once.
+    pub(crate) fn take_own_action(&mut self, request: Request) -> Option<(u32, Action)> {
+        let place = u32::try_from(request.0 & 0xffff).ok()?;
+        let node = self.node;
+        let request = self.in_flight.get_mut(place)?;
+        let own = request.targets.bit_of(node);
+        if request.phase != Phase::Store || request.due & own == 0 {
+            return None;
+        }
+        request.due &= !own;
+        let owner = request.targets.owner_of(first(own)?);
+        Some((place, Action::Write { to: node, owner }))
     }
 
     /// The next action, and the place of its request.
@@ -819,7 +838,11 @@ impl<V: Value, S: Storage> InFlight<V, S> {
     fn fail(&mut self, failure: Option<Failure>) {
         let (acked, required) = self.targets.progress(self.answered, self.need_of_phase());
         let timeout = Failure::Timeout { acked, required };
-        let failure = failure.or(self.refusal).unwrap_or(timeout);
+        let lacks_seen = self.phase == Phase::Collect
+            && self.seen.is_some()
+            && self.targets.is_met(self.answered, self.need);
+        let of_time = if lacks_seen { Failure::Missing } else { timeout };
+        let failure = failure.or(self.refusal).unwrap_or(of_time);
         self.outcome = Outcome::Due(Some(failure));
         self.phase = Phase::Spread;
         // nothing more is sent

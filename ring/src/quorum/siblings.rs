@@ -31,6 +31,10 @@ where
         self.context().includes(seen)
     }
 
+    fn is_nothing(seen: &VersionVector<A>) -> bool {
+        seen.is_empty()
+    }
+
     fn is_tombstone(&self) -> bool {
         self.is_empty()
     }

@@ -111,6 +111,10 @@ impl<T: Clone + Eq + Hash + Debug + for<'a> Wire<'a>> Value for Tagged<T> {
         self.tag >= *seen
     }
 
+    fn is_nothing(seen: &Tag) -> bool {
+        *seen == Tag::default()
+    }
+
     fn is_tombstone(&self) -> bool {
         self.value.is_none()
     }

@@ -55,6 +55,10 @@ pub trait Value: Clone + PartialEq + Eq + Hash + Debug + for<'a> Wire<'a> {
     #[must_use]
     fn includes(&self, seen: &Self::Context) -> bool;
 
+    /// Whether this is the context of a client that has seen nothing of the key: every read includes that, one of a key that is nowhere too.
+    #[must_use]
+    fn is_nothing(seen: &Self::Context) -> bool;
+
     /// Whether the key was deleted, and nothing was written since.
     #[must_use]
     fn is_tombstone(&self) -> bool;

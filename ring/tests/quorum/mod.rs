@@ -3,9 +3,11 @@
 
 mod conformance;
 mod coordinator;
+mod formed;
 mod hints;
 mod levels;
 mod net;
 mod registers;
 mod repair;
+mod sessions;
 mod sweeps;

@@ -115,7 +115,7 @@ fn context_of_a_reader_is_waited_for() {
         net.tick(1_000);
     }
     let told = net.told(9);
-    assert!(matches!(told[..], [Told::Failed(Failure::Timeout { .. }, _)]), "{told:?}");
+    assert_eq!(told, [Told::Failed(Failure::Missing, Some(Tagged::nth(1, 5)))]);
 }
 
 fn actor(id: u64) -> Actor {

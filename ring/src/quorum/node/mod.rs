@@ -157,6 +157,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// Writes a value.
     ///
+    /// A value that [a replica forms](Value::FORMED_BY_REPLICAS) is formed from what [`local`](Self::local) returns; from then on `local` returns it, whatever becomes of the request.
+    ///
     /// # Errors
     ///
     /// [`RequestError`]; nothing was sent or changed.
@@ -168,7 +170,14 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         options: WriteOptions,
     ) -> Result<Request, RequestError> {
         self.tick(now);
-        self.requests.write(self.now, &self.layout, key, value, options)
+        let request = self.requests.write(self.now, &self.layout, key, value, options)?;
+        // the next value of the key is formed from what is here
+        if V::FORMED_BY_REPLICAS
+            && let Some((place, action)) = self.requests.take_own_action(request)
+        {
+            self.act_here(place, action);
+        }
+        Ok(request)
     }
 
     /// Reads the value of a key.
