@@ -90,6 +90,11 @@ impl Host {
         self.run()
     }
 
+    /// A checkpoint takes the place of the log.
+    fn swap_log(&mut self) {
+        self.log = self.node.checkpoint().map(|record| record.to_vec()).collect();
+    }
+
     /// A source whose target has begun.
     fn streaming() -> Self {
         let mut host = Self::new(A);
@@ -603,4 +608,36 @@ fn what_is_applied_borrows_the_item() {
     };
     assert!(writes.into_iter().eq([&b"a"[..], b"bc"]));
     assert_eq!(host.node.incoming().next().map(|one| one.progress), Some(Progress::Copying));
+}
+
+#[test]
+fn numbers_grow_across_a_checkpoint_of_nothing_else() {
+    let mut host = Host::released();
+    host.hear(B, Message::Arrived { handover: 1 }).unwrap();
+    host.run();
+    host.node.retire(7).unwrap();
+    host.run();
+    host.swap_log();
+    assert_eq!(host.log.len(), 1, "the highest number alone is left to keep");
+    host.restart();
+    host.node.begin(7, B, VERSION).unwrap();
+    let said = host.run();
+    assert!(has(&said, "2 Begin { handover: 2, session: 2"), "{said:?}");
+}
+
+#[test]
+fn what_comes_late_is_known_after_a_checkpoint_of_nothing_else() {
+    let mut host = Host::complete();
+    host.hear(A, released(1, 1)).unwrap();
+    host.run();
+    host.hear(A, Message::Closed { handover: 1 }).unwrap();
+    host.node.retire(7).unwrap();
+    host.run();
+    host.swap_log();
+    assert_eq!(host.log.len(), 1, "the highest session alone is left to keep");
+    host.restart();
+    host.hear(A, begin(1, 1)).unwrap();
+    let said = host.run();
+    assert!(has(&said, "1 Lost { handover: 1, session: 1, seen: 1 }"), "{said:?}");
+    assert!(!has(&said, "Offered"), "{said:?}");
 }
