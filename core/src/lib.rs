@@ -13,6 +13,7 @@
 //! | [`Quorums`], [`Votes`], [`majority`] | which sets of members are quorums, and what a quorum has reached |
 //! | [`List`], [`InlineList`], `HeapList` | bounded containers: full is an error, never a panic |
 //! | [`Rng`] | small seeded generator |
+//! | [`sort`], [`sort_places`] | in place, without a panic |
 //! | [`Wire`], [`Writer`], [`Reader`] | the postcard wire format, canonical, without recursion or allocation |
 //! | [`varint_len`], [`bytes_len`] | how many bytes an encoding takes, at compile time |
 //! | [`wire!`], [`Declared`], [`Field`] | one declaration for the codec, text, generator and table of a message |
@@ -66,6 +67,7 @@ mod quorum;
 mod rng;
 mod shape;
 mod sink;
+mod sort;
 mod source;
 mod ticket;
 mod wire;
@@ -87,6 +89,7 @@ pub use quorum::{Phase, QuorumError, Quorums, Tally, Votes, majority};
 pub use rng::Rng;
 pub use shape::{FieldShape, Form, Shape, Variant};
 pub use sink::Sink;
+pub use sort::{sort, sort_places};
 pub use source::{Hint, Source};
 pub use ticket::{Ticket, Tickets};
 pub use wire::{DecodeError, Overflow, Reader, Wire, Writer};

@@ -3,11 +3,10 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use quorate_clocks::{Actor, Causality, Dot, DotContext, Storage};
-use quorate_core::{DecodeError, Full, List, Reader, Wire, Writer};
+use quorate_core::{DecodeError, Full, List, Reader, Wire, Writer, sort};
 
 use crate::crdt::DECODED_REVISION;
 use crate::grow_map::{causality, insert, swap};
-use crate::sort::sort;
 use crate::{ApplyError, MergeError, UpdateError, Value};
 
 /// What one update of a type with removal did: at most one new entry, and the entries it took the place of.

@@ -106,7 +106,6 @@ mod rw_set;
 #[cfg(feature = "serde")]
 mod serde_form;
 mod sets;
-mod sort;
 mod value;
 
 pub use bounded::{BoundedCounter, EscrowError};

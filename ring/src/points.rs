@@ -1,6 +1,6 @@
 use core::cell::Cell;
 
-use quorate_core::{Full, List};
+use quorate_core::{Full, List, sort_places};
 
 use crate::Storage;
 use crate::members::cells;
@@ -58,18 +58,17 @@ impl<S: Storage> Points<S> {
         self.owners.truncate(len);
     }
 
-    /// Sorts the points from `first` on: heapsort, which needs no memory and has no panic.
+    /// Sorts the points from `first` on.
     pub(crate) fn sort(&mut self, first: usize) {
         let tokens = cells(self.tokens.get_mut(first..).unwrap_or_default());
         let owners = cells(self.owners.get_mut(first..).unwrap_or_default());
         let len = tokens.len().min(owners.len());
-        for root in (0..len / 2).rev() {
-            sift(tokens, owners, root, len);
-        }
-        for end in (1..len).rev() {
-            swap(tokens, owners, 0, end);
-            sift(tokens, owners, 0, end);
-        }
+        let key = |at: usize| Some((tokens.get(at)?.get(), owners.get(at)?.get()));
+        let is_less = |(): &(), one, other| key(one) < key(other);
+        sort_places(&mut (), len, is_less, |(), one, other| {
+            swap(tokens, one, other);
+            swap(owners, one, other);
+        });
     }
 
     /// Puts the points of one owner, which are those from `first` on and in their order, among the others.
@@ -151,30 +150,9 @@ fn move_up<T: Copy>(list: &[Cell<T>], first: usize, end: usize, places: usize) {
     }
 }
 
-fn sift(tokens: &[Cell<u64>], owners: &[Cell<u16>], root: usize, end: usize) {
-    let key = |at: usize| {
-        let at = Some(at).filter(|at| *at < end)?;
-        Some((tokens.get(at)?.get(), owners.get(at)?.get()))
-    };
-    let mut at = root;
-    loop {
-        let left = at.saturating_mul(2).saturating_add(1);
-        let right = left.saturating_add(1);
-        let greater = if key(right) > key(left) { right } else { left };
-        if key(greater) <= key(at) {
-            return; // what is not there is less than all
-        }
-        swap(tokens, owners, at, greater);
-        at = greater;
-    }
-}
-
-fn swap(tokens: &[Cell<u64>], owners: &[Cell<u16>], one: usize, other: usize) {
-    if let (Some(a), Some(b)) = (tokens.get(one), tokens.get(other)) {
-        a.swap(b);
-    }
-    if let (Some(a), Some(b)) = (owners.get(one), owners.get(other)) {
-        a.swap(b);
+fn swap<T>(list: &[Cell<T>], one: usize, other: usize) {
+    if let (Some(one), Some(other)) = (list.get(one), list.get(other)) {
+        one.swap(other);
     }
 }
 
