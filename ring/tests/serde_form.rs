@@ -5,7 +5,8 @@ use core::fmt::Debug;
 
 use crate::common::{List, histories};
 use proptest::prelude::*;
-use quorate_core::{NodeId, Rng, Wire};
+use quorate_core::{Instant, Machine, NodeId, Rng, Wire};
+use quorate_ring::migration::{self, Inline as Buffers, Migration, Ownership, Progress, Refusal};
 use quorate_ring::pbs::Fraction;
 use quorate_ring::ranges::{self, Ranges};
 use quorate_ring::topology::{Freshness, Version};
@@ -75,6 +76,21 @@ fn plain_data_is_read_back() {
     same(&Fraction::new(2, 3).unwrap());
     let walk = || (1..6).map(|id| (node(id), Zone::default()));
     same(&PreferenceList::select(walk, 1, 3, 2));
+}
+
+#[test]
+fn what_a_migration_tells_is_read_back() {
+    let ids = [node(1), node(2)];
+    let config = migration::Config::radio();
+    same(&config);
+    same(&Refusal::Unwanted);
+    same(&Progress::Arrived);
+    let mut machine = Migration::<u64, Buffers<2, 1, 8, 8>>::new(ids[0], &ids, config).unwrap();
+    machine.tick(Instant::ZERO);
+    machine.begin(7, ids[1], Version { epoch: 300, digest: 5 }).unwrap();
+    assert_eq!(machine.ownership(7), Ownership::HandingOver(ids[1]));
+    same(&machine.ownership(7));
+    same(&machine.outgoing().next().unwrap());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::common::{List, histories};
 use proptest::prelude::*;
 use quorate_core::{Declared, DecodeError, NodeId, Rng, Shown, Wire};
 use quorate_ring::topology::{Entry, MemberState, Topology, TopologyError, Version};
-use quorate_ring::{Inline, Member, Zone};
+use quorate_ring::{Inline, Member, TokenRange, Zone, migration};
 use quorate_sim::wire::{check_codec, check_tables};
 
 fn hex<'a>(value: &impl Wire<'a>) -> String {
@@ -151,6 +151,11 @@ fn tables_match_declarations() {
         ("MemberState", MemberState::SHAPE),
         ("Member", Member::SHAPE),
         ("Version", Version::SHAPE),
+        ("migration::Message", migration::Message::<'_, TokenRange>::SHAPE),
+        ("migration::Body", migration::Body::SHAPE),
+        ("migration::Refusal", migration::Refusal::SHAPE),
+        ("migration::Record", migration::Record::<'_, TokenRange>::SHAPE),
+        ("migration::Stage", migration::Stage::SHAPE),
     ];
     assert_eq!(check_tables("docs/wire/ring.md", &declared), Ok(()));
 }

@@ -10,6 +10,7 @@ use super::ConfigError;
 /// | `bytes_per_second` | 16 MiB | 2 MiB | 100 | leaves most of the link to clients |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
     /// After how long without an answer a message is repeated, in µs; not 0. Default 200 ms.
     pub retry_us: u64,

@@ -5,6 +5,7 @@ use crate::topology::Version;
 
 /// What the application learns, and is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Event<'a, R> {
     /// At the source: read the next chunk, and [provide](super::Migration::provide) it. It contains every write of which
@@ -117,6 +118,7 @@ pub enum Event<'a, R> {
 
 /// What a target applies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Item<'a> {
     /// A chunk, as the source's application provided it.
     Chunk(&'a [u8]),
@@ -133,12 +135,19 @@ pub enum Item<'a> {
 /// assert_eq!(Writes::parse(&[9, b'a']), None);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Writes<'a> {
     pub(super) frames: &'a [u8],
 }
 
 impl<'a> Writes<'a> {
     /// Takes writes apart that stand one after the other, each with its length before it; `None` if that is not what the bytes are.
+    ///
+    /// ```
+    /// use quorate_ring::migration::Writes;
+    /// assert!(Writes::parse(&[]).is_some_and(|none| none.iter().next().is_none()));
+    /// assert_eq!(Writes::parse(&[2, b'a']), None);
+    /// ```
     #[must_use]
     pub fn parse(frames: &'a [u8]) -> Option<Self> {
         let mut input = quorate_core::Reader::new(frames);
@@ -149,6 +158,12 @@ impl<'a> Writes<'a> {
     }
 
     /// The writes.
+    ///
+    /// ```
+    /// use quorate_ring::migration::Writes;
+    /// let writes = Writes::parse(&[1, b'a', 0]).unwrap();
+    /// assert!(writes.iter().eq([&b"a"[..], b""]));
+    /// ```
     #[must_use]
     pub const fn iter(&self) -> WritesIter<'a> {
         WritesIter::new(self.frames)
@@ -166,6 +181,7 @@ impl<'a> IntoIterator for Writes<'a> {
 
 /// Who serves a place, as far as this node's hand-overs tell: what routes reads and writes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Ownership {
@@ -205,6 +221,7 @@ impl Ownership {
 
 /// A hand-over, as one of its nodes sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Handover<R> {
@@ -222,6 +239,7 @@ pub struct Handover<R> {
 
 /// How far a hand-over is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Progress {

@@ -113,6 +113,7 @@ wire! {
 wire! {
     /// Why a target does not take a range.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
     #[non_exhaustive]
     pub enum Refusal {
@@ -201,6 +202,7 @@ wire! {
 wire! {
     /// How far a hand-over is at its source.
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+    #[cfg_attr(feature = "defmt", derive(defmt::Format))]
     pub enum Stage {
         /// The source owns the range.
         0 => Copying,
