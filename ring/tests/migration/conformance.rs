@@ -1,8 +1,11 @@
 //! The machine keeps the contract of `Machine`.
 
+use std::marker::PhantomData;
+
 use quorate_core::{Instant, NodeId, Rejected, Rng, Shown, Wire};
+use quorate_ring::Heap;
 use quorate_ring::migration::{
-    Body, Config, Event, Inline, Message, Migration, Progress, Record, Refusal,
+    Body, Config, Event, Inline, Message, Migration, Progress, Record, Refusal, Storage,
 };
 use quorate_ring::topology::Version;
 use quorate_ring::{Token, TokenRange};
@@ -13,10 +16,19 @@ const HANDOVERS: usize = 4;
 const CHUNK: usize = 64;
 const CURSOR: usize = 8;
 
-type Node = Migration<TokenRange, Inline<3, HANDOVERS, CHUNK, CURSOR>>;
+type Node<S> = Migration<TokenRange, S>;
+type OnInline = Inline<3, HANDOVERS, CHUNK, CURSOR>;
 
-const CONFIG: Config =
-    Config { retry_us: 100_000, stall_us: 400_000, bytes_per_second: 4_000, ..Config::lan() };
+const CONFIG: Config = Config {
+    retry_us: 100_000,
+    stall_us: 400_000,
+    bytes_per_second: 4_000,
+    max_members: 3,
+    max_handovers: HANDOVERS,
+    max_chunk_bytes: CHUNK,
+    max_cursor_bytes: CURSOR,
+    ..Config::lan()
+};
 
 /// The last number that a message may have.
 const LAST: u64 = (1 << 62) - 1;
@@ -25,9 +37,10 @@ type Said<'a> = Message<'a, TokenRange>;
 
 /// The application of one node: its ranges have four chunks, which it does not keep.
 #[derive(Clone)]
-struct Application {
+struct Application<S> {
     node: usize,
     todo: Vec<Todo>,
+    storage: PhantomData<S>,
 }
 
 #[derive(Clone, Copy)]
@@ -46,8 +59,8 @@ fn nth_range(n: u64) -> TokenRange {
     TokenRange::new(Token::new(n * 100), Token::new(n * 100 + 99))
 }
 
-impl Specimen for Application {
-    type Machine = Node;
+impl<S: Storage + 'static> Specimen for Application<S> {
+    type Machine = Node<S>;
 
     const NAME: &'static str = "a migration";
     // of each hand-over and direction a message in `retry_us`; and what chunks and their answers make: as many as
@@ -58,18 +71,18 @@ impl Specimen for Application {
         &[Rejected::UnknownSender, Rejected::Malformed, Rejected::OutOfRange, Rejected::Impossible];
 
     fn new(node: usize) -> Self {
-        Self { node, todo: Vec::new() }
+        Self { node, todo: Vec::new(), storage: PhantomData }
     }
 
-    fn boot(&self, _seed: u64) -> Node {
+    fn boot(&self, _seed: u64) -> Node<S> {
         Node::new(ids()[self.node], &ids(), CONFIG).unwrap()
     }
 
-    fn restored(&mut self, _machine: &mut Node) {
+    fn restored(&mut self, _machine: &mut Node<S>) {
         self.todo.clear();
     }
 
-    fn durable(machine: &Node) -> String {
+    fn durable(machine: &Node<S>) -> String {
         format!(
             "{:?} {:?}",
             machine.outgoing().collect::<Vec<_>>(),
@@ -89,7 +102,7 @@ impl Specimen for Application {
         }
     }
 
-    fn respond(&mut self, machine: &mut Node, _now: Instant) -> bool {
+    fn respond(&mut self, machine: &mut Node<S>, _now: Instant) -> bool {
         let todo = core::mem::take(&mut self.todo);
         for todo in &todo {
             // a hand-over that was canceled meanwhile needs no answer
@@ -104,7 +117,7 @@ impl Specimen for Application {
         !todo.is_empty()
     }
 
-    fn act(&mut self, machine: &mut Node, _now: Instant, rng: &mut Rng) {
+    fn act(&mut self, machine: &mut Node<S>, _now: Instant, rng: &mut Rng) {
         let range = nth_range(rng.below(6));
         let leaving: Vec<_> = machine.outgoing().collect();
         for one in &leaving {
@@ -152,9 +165,13 @@ impl Specimen for Application {
     }
 
     /// The formula of [`Inline`]'s documentation.
-    fn memory(_machine: &Node) -> Vec<(&'static str, usize, usize)> {
+    fn memory(machine: &Node<S>) -> Vec<(&'static str, usize, usize)> {
         let handover = 3 * CHUNK + 4 * CURSOR + 512 + 4 * size_of::<TokenRange>();
-        vec![("bytes", size_of::<Node>(), 256 + 3 * 96 + HANDOVERS * handover)]
+        vec![
+            ("bytes", size_of::<Node<S>>(), 256 + 3 * 96 + HANDOVERS * handover),
+            ("ranges that leave", machine.outgoing().count(), HANDOVERS),
+            ("ranges that come", machine.incoming().count(), HANDOVERS),
+        ]
     }
 
     fn longest_message(&self) -> Option<Vec<u8>> {
@@ -188,5 +205,6 @@ impl Specimen for Application {
 }
 
 conformance_tests! {
-    migration: Application, seeds 0..8;
+    inline: Application<OnInline>, seeds 0..8;
+    heap: Application<Heap>, seeds 0..8;
 }

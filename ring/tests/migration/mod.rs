@@ -5,5 +5,6 @@ mod conformance;
 mod model;
 mod random;
 mod rules;
+mod storages;
 mod wire;
 mod world;
