@@ -1,11 +1,19 @@
-//! The quorum store under every fault there is: registers are linearizable, plain reads see each
+//! The quorum store and migrations under every fault there is.
+//!
+//! Of the quorum store: registers are linearizable, plain reads see each
 //! write that was acknowledged before they began, nothing that was acknowledged is lost, and all
 //! replicas of a key agree once faults stop.
+//!
+//! Of migrations: while members join and leave, each key has one owner at most at any time and one on record, no write is lost that was
+//! acknowledged, and all keys are back where they were when those that joined have left.
 #![allow(clippy::unwrap_used, reason = "the run reports a panic as a violation")]
 
+mod contents;
 mod history;
+mod migration;
 mod subject;
 
+pub use migration::MigrationSubject;
 pub use subject::QuorumSubject;
 
 use quorate_ring::quorum::{Heap, Inline};
@@ -15,3 +23,9 @@ pub type OnInline = QuorumSubject<Inline<16, 8, 3, 6, 3>>;
 
 /// Everything on the heap.
 pub type OnHeap = QuorumSubject<Heap>;
+
+/// Room for the hand-overs of one plan and short chunks.
+pub type MigrationOnInline = MigrationSubject<quorate_ring::migration::Inline<8, 3, 48, 1>>;
+
+/// Everything on the heap.
+pub type MigrationOnHeap = MigrationSubject<quorate_ring::Heap>;

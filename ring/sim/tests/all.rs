@@ -1,3 +1,4 @@
-//! The tests of the quorum store in the simulator.
+//! The tests of the quorum store and of migrations in the simulator.
 
+mod migrations;
 mod seeds;
