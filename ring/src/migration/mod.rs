@@ -54,7 +54,8 @@ const MAX_NUMBER: u64 = (1 << 62) - 1;
 /// range: a round trip and a write to the disk, or longer if a message is lost or one of them is down. At no time do two.
 ///
 /// [`ownership`](Self::ownership) tells who serves a key. It knows the hand-overs alone: what is in none belongs to whom the placement
-/// says. So a hand-over stays, on record too, until it is retired: do that when the new placement is durable at this node.
+/// says. So a hand-over stays, on record too, until it is retired: do that when the new placement is durable at this node. There must be
+/// room for all hand-overs of one plan that leave this node, and for all that come.
 ///
 /// # Writes
 ///
@@ -99,7 +100,20 @@ const MAX_NUMBER: u64 = (1 << 62) - 1;
 ///   replicas.
 /// * A source that forgot its hand-overs owns what the placement says. Its targets ask, and drop what they have of ranges that did
 ///   not arrive. If it had released one of them, and the target did not know, the source takes itself for the owner again, which is
-///   right; if the target did know, **there are two owners**. A node whose disk was erased must not serve before its topology says so.
+///   right; if the target did know, **there are two owners**. So a blank node serves nothing until it is told to.
+///
+/// # Bringing a node back whose disk was erased
+///
+/// A source keeps no data of a range that it released, so whoever executes the plan asks the targets, and not the blank node:
+///
+/// 1. Start the node as one that serves nothing: not in the placement that it goes by, whatever its machine's
+///    [`ownership`](Self::ownership) says, which is [`Settled`](Ownership::Settled) for all.
+/// 2. Ask every other node for [`incoming`](Self::incoming). A range from the blank node that is [`Arrived`](Progress::Arrived) there, or further, has its owner
+///    there. All others that the placement gave to the blank node are lost with its disk, unless there are replicas: their owners are chosen anew.
+/// 3. Make a topology of that, in which the blank node joins anew, and a plan from there. A target retires what arrived when that is durable
+///    there: it was [`Closed`](Progress::Closed) once, or it is answered [`Closed`](Message::Closed) by the blank node, which does not know it.
+/// 4. What others hand over to the blank node needs no care before the release: it starts over ([`Event::Restarted`]). After the release
+///    it is a [`Event::TargetLost`], and [`reclaim`](Self::reclaim) gives it back.
 ///
 /// Messages to and from a node from before its disk was erased must not arrive after that: numbers begin at 1 again.
 ///
