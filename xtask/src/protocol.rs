@@ -19,6 +19,7 @@ pub(crate) const PROTOCOLS: &[Protocol] = &[
         sample: 5_000,
         models: &[&["model", "bully"], &["model", "ring"]],
     },
+    Protocol { name: "ring", sample: 800, models: &[] },
     Protocol { name: "raft", sample: 3_000, models: &[&["model", "raft"]] },
 ];
 

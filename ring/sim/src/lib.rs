@@ -18,6 +18,22 @@ pub use subject::QuorumSubject;
 
 use quorate_ring::quorum::{Heap, Inline};
 
+/// What must happen in a campaign of some length.
+pub const REQUIRED_MARKS: &[&str] = &[
+    "floor raised",
+    "purged",
+    "refused below the floor",
+    "hints kept",
+    "sloppy write",
+    "replicas changed",
+    "stale",
+    "blank",
+    "disk erased in the middle",
+    "disk erased while all are there",
+    "no room for an answer",
+    "too many requests",
+];
+
 /// Room for few requests, answers and hints, so that all run out.
 pub type OnInline = QuorumSubject<Inline<16, 8, 3, 6, 3>>;
 

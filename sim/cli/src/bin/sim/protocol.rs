@@ -5,6 +5,7 @@ use quorate_election::{Bully, Inline, Ring};
 use quorate_election_sim::ElectionSubject;
 use quorate_raft_sim as raft;
 use quorate_raft_sim::{RaftProtocol, SmallLog};
+use quorate_ring_sim as ring;
 use quorate_sim::{Report, Violation, run, shrink};
 
 /// A protocol that the simulator runs: the name of its crate, and how one of its seeds is run.
@@ -54,6 +55,13 @@ pub(crate) const PROTOCOLS: &[Protocol] = &[
         required_marks: &["full", "removed for good", "power loss", "amnesiac: stopped"],
         times_elections: false,
     },
+    Protocol {
+        name: "ring",
+        run: run_ring,
+        shrink: None,
+        required_marks: ring::REQUIRED_MARKS,
+        times_elections: false,
+    },
 ];
 
 /// Even seeds use the heap storage, odd ones the inline storage with small limits.
@@ -96,5 +104,13 @@ fn run_crdt(seed: u64, nodes: Option<usize>, trace: bool) -> Result<Report, Viol
         run::<crdt::OnHeap>(seed, nodes, trace)
     } else {
         run::<crdt::OnInline>(seed, nodes, trace)
+    }
+}
+
+fn run_ring(seed: u64, nodes: Option<usize>, trace: bool) -> Result<Report, Violation> {
+    if seed.is_multiple_of(2) {
+        run::<ring::OnHeap>(seed, nodes, trace)
+    } else {
+        run::<ring::OnInline>(seed, nodes, trace)
     }
 }
