@@ -11,6 +11,7 @@
 mod contents;
 mod history;
 mod migration;
+mod promises;
 mod subject;
 
 pub use migration::MigrationSubject;

@@ -10,6 +10,7 @@ use quorate_ring::{HashRing, KeyHash, Member};
 use quorate_sim::{Access, Marks, Subject, Swarm};
 
 use crate::history::History;
+use crate::promises::Promises;
 
 type Ring = HashRing<quorate_ring::Heap>;
 type Register = Tagged<u64>;
@@ -39,6 +40,7 @@ pub struct QuorumSubject<S: Storage> {
     /// Requests in flight.
     open: BTreeMap<(usize, Request), Open>,
     history: History,
+    promises: Promises,
     /// How many values were written; none is written twice.
     written: u64,
     completed: u64,
@@ -147,7 +149,7 @@ impl<S: Storage + 'static> QuorumSubject<S> {
     }
 }
 
-fn encoded<'a, M: Machine>(machine: &'a M) -> Vec<Vec<u8>> {
+pub(crate) fn encoded<'a, M: Machine>(machine: &'a M) -> Vec<Vec<u8>> {
     let mut records: Vec<Vec<u8>> = machine
         .checkpoint()
         .map(|record: M::Record<'a>| {
@@ -188,6 +190,7 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
             erases,
             open: BTreeMap::new(),
             history: History::default(),
+            promises: Promises::default(),
             written: 0,
             completed: 0,
             purged: 0,
@@ -348,11 +351,17 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
 
     fn sent(
         &mut self,
-        _node: usize,
-        _to: NodeId,
-        _message: Message<'_, Register>,
+        node: usize,
+        to: NodeId,
+        message: Message<'_, Register>,
     ) -> Result<(), String> {
-        Ok(())
+        let (id, layout) = (NodeId::new(node as u64 + 1), &self.layouts[self.goes_by[node]]);
+        let holds = |key: &[u8]| {
+            let token = layout.token(key);
+            layout.replicas(token).replicas().contains(&id)
+                || layout.next_replicas(token).is_some_and(|next| next.replicas().contains(&id))
+        };
+        self.promises.check(id, to, &message, &self.shadows, holds)
     }
 
     fn rejected(
