@@ -19,7 +19,11 @@ pub(crate) const PROTOCOLS: &[Protocol] = &[
         sample: 5_000,
         models: &[&["model", "bully"], &["model", "ring"]],
     },
-    Protocol { name: "ring", sample: 800, models: &[] },
+    Protocol {
+        name: "ring",
+        sample: 800,
+        models: &[&["model", "quorum"], &["model", "migration"]],
+    },
     Protocol { name: "raft", sample: 3_000, models: &[&["model", "raft"]] },
 ];
 

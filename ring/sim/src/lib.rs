@@ -15,6 +15,13 @@ mod promises;
 mod subject;
 
 pub use migration::MigrationSubject;
+#[cfg(feature = "model")]
+mod modelled;
+mod promises;
+mod subject;
+
+#[cfg(feature = "model")]
+pub use modelled::{ModelledMigration, ModelledRegister, Operation};
 pub use subject::QuorumSubject;
 
 use quorate_ring::quorum::{Heap, Inline};

@@ -1,8 +1,7 @@
-//! `Migration`: its rules message by message, simulated with faults, and explored by the model checker.
+//! `Migration`: its rules message by message, and simulated with faults.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod conformance;
-mod model;
 mod random;
 mod rules;
 mod storages;

@@ -59,6 +59,11 @@ pub trait Modelled: Sized + Sync + Send {
         Vec::new()
     }
 
+    /// Whether a node may crash. Of a crash it knows only what it finds on its disk.
+    fn may_crash(&self, _node: usize) -> bool {
+        true
+    }
+
     /// The commands an application may give this machine now.
     fn commands(&self, _node: usize, _machine: &Self::Machine) -> Vec<Self::Command> {
         Vec::new()

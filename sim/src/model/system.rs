@@ -126,7 +126,7 @@ impl<M: Modelled> System<M> {
             if !node.pending.is_empty() {
                 actions.push(Action::Sync(at));
             }
-            if self.remaining.crashes > 0 {
+            if self.remaining.crashes > 0 && model.may_crash(at) {
                 actions.extend((0..=node.pending.len()).map(|kept| Action::Crash(at, kept)));
             }
             if self.remaining.erasures > 0 {

@@ -1,4 +1,5 @@
-//! Explores elections and Raft exhaustively within bounds: all cases, or those whose name has all the words given.
+//! Explores elections, Raft, registers of the quorum store and hand-overs of a range exhaustively within bounds: all cases, those of a model, or those whose
+//! name has all the words given.
 
 use std::process::ExitCode;
 
@@ -8,7 +9,10 @@ use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
 use quorate_election_sim::{ElectionMachine, ModelledElection};
 use quorate_raft::Change;
 use quorate_raft_sim::{ModelledRaft, Request};
-use quorate_sim::model::{Bounds, Exploration, explore};
+use quorate_ring::quorum::ReadRepair;
+use quorate_ring_sim::Operation::{self, Read, Write, WriteNth};
+use quorate_ring_sim::{ModelledMigration, ModelledRegister};
+use quorate_sim::model::{Bounds, Exploration, Modelled as _, explore};
 
 type BullyNode = Bully<Inline<5>>;
 type RingNode<A> = Ring<A, Inline<8>>;
@@ -35,6 +39,9 @@ const FEW: Bounds = Bounds {
     slow_disks: false,
 };
 const TWO: Bounds = Bounds { in_flight: 2, ..FEW };
+
+/// The models: each name of a case begins with one.
+const MODELS: &[&str] = &["bully", "ring", "raft", "quorum", "migration"];
 
 /// What is explored: a name, the nodes, how they behave, and what may happen.
 const CASES: &[(&str, usize, Explore, Config, Bounds)] = &[
@@ -82,6 +89,51 @@ const RAFT: &[(&str, Bounds)] = &[
     ("raft members joint", Bounds { timeouts: 2, commands: 1, crashes: 0, ..TWO }),
 ];
 
+/// Every message arrives some time, or later than anybody looks. Clients give as many commands as they have.
+const QUIET: Bounds = Bounds { timeouts: 0, crashes: 0, commands: u8::MAX, in_flight: 0, ..FEW };
+
+const ONE_WRITER: &[&[Operation]] = &[&[WriteNth(1)], &[Read, Read]];
+const TWO_READERS: &[&[Operation]] = &[&[WriteNth(1)], &[Read], &[Read]];
+const TWO_WRITERS: &[&[Operation]] = &[&[Write(1)], &[Write(2), Read]];
+
+/// Registers of three replicas; of those whose name says `inverted` an inversion of two reads must be found.
+const REGISTERS: &[(&str, &[&[Operation]], ReadRepair, Bounds)] = &[
+    ("quorum", ONE_WRITER, ReadRepair::Blocking, QUIET),
+    ("quorum always", ONE_WRITER, ReadRepair::Always, QUIET),
+    ("quorum two readers", TWO_READERS, ReadRepair::Blocking, QUIET),
+    ("quorum two writers", &[&[Write(1)], &[Write(2)]], ReadRepair::Blocking, QUIET),
+    (
+        "quorum two writers read",
+        TWO_WRITERS,
+        ReadRepair::Blocking,
+        Bounds { in_flight: 5, ..QUIET },
+    ),
+    (
+        "quorum crash slow disks",
+        ONE_WRITER,
+        ReadRepair::Blocking,
+        Bounds { crashes: 1, in_flight: 3, slow_disks: true, ..QUIET },
+    ),
+    ("quorum sent again", ONE_WRITER, ReadRepair::Blocking, Bounds { timeouts: 1, ..TWO_SENT }),
+    ("quorum duplicates", ONE_WRITER, ReadRepair::Blocking, Bounds { duplicates: 1, ..TWO_SENT }),
+    ("quorum apart", ONE_WRITER, ReadRepair::Blocking, Bounds { in_flight: 4, ..QUIET }),
+    ("quorum apart inverted", ONE_WRITER, ReadRepair::Off, QUIET),
+    ("quorum inverted", ONE_WRITER, ReadRepair::Background, QUIET),
+];
+const TWO_SENT: Bounds = Bounds { in_flight: 4, ..QUIET };
+
+/// Hand-overs of a range between so many nodes.
+const MIGRATIONS: &[(&str, usize, Bounds)] = &[
+    ("migration crashes", 2, Bounds { crashes: 2, commands: 2, slow_disks: true, ..FEW }),
+    (
+        "migration messages",
+        2,
+        Bounds { losses: 1, duplicates: 1, commands: 2, slow_disks: true, ..FEW },
+    ),
+    ("migration write", 2, Bounds { commands: 3, ..FEW }),
+    ("migration again", 3, Bounds { commands: 3, ..FEW }),
+];
+
 const FIRST: NodeId = NodeId::new(1);
 const SECOND: NodeId = NodeId::new(2);
 const THIRD: NodeId = NodeId::new(3);
@@ -123,6 +175,24 @@ fn run_raft(name: &str, bounds: Bounds) -> Exploration {
     )
 }
 
+/// Whether the register is what its name says.
+fn run_register(
+    name: &str,
+    (clients, repair, bounds): (&'static [&'static [Operation]], ReadRepair, Bounds),
+) -> bool {
+    let subject = ModelledRegister { clients, apart: name.contains("apart"), repair };
+    let nodes = subject.nodes();
+    let mut found = explore(subject, bounds, 2);
+    if !name.contains("inverted") {
+        return report(name, nodes, &bounds, &found);
+    }
+    let is_found = found.violation.take().is_some_and(|what| what.starts_with("not linearizable"));
+    if !is_found {
+        found.violation = Some("reads are not inverted: what is explored is not enough".into());
+    }
+    report(name, nodes, &bounds, &found)
+}
+
 fn run<M: ElectionMachine>(nodes: usize, config: Config, bounds: Bounds) -> Exploration {
     explore(ModelledElection::<M>::new(nodes, config), bounds, 2)
 }
@@ -140,8 +210,9 @@ fn main() -> ExitCode {
     };
     if args.iter().any(|arg| arg.starts_with('-')) {
         println!(
-            "model [WORD]... [--part K/N]: explores the cases whose name has all the words, or of \
-            these every N-th from the K-th on"
+            "model [MODEL] [WORD]... [--part K/N]: explores the cases of a model ({}) whose name \
+            has all the words, or of these every N-th from the K-th on",
+            MODELS.join(", ")
         );
         return ExitCode::SUCCESS;
     }
@@ -158,7 +229,13 @@ fn main() -> ExitCode {
         "generated",
         "depth"
     );
-    let named = |name: &str| args.iter().all(|arg| name.contains(arg.as_str()));
+    // a name begins with its model
+    let is_model = |arg: &String| MODELS.contains(&arg.as_str());
+    let (models, words) = args.split_at(usize::from(args.first().is_some_and(is_model)));
+    let named = |name: &str| {
+        models.iter().all(|model| name.split(' ').next() == Some(model))
+            && words.iter().all(|word| name.contains(word.as_str()))
+    };
     let mut at = 0;
     let mut chosen = |name: &str| {
         let chosen = named(name) && at % parts == part - 1;
@@ -171,6 +248,13 @@ fn main() -> ExitCode {
     }
     for (name, bounds) in RAFT.iter().filter(|case| chosen(case.0)) {
         passed &= report(name, 3, bounds, &run_raft(name, *bounds));
+    }
+    for (name, clients, repair, bounds) in REGISTERS.iter().filter(|case| chosen(case.0)) {
+        passed &= run_register(name, (clients, *repair, *bounds));
+    }
+    for (name, nodes, bounds) in MIGRATIONS.iter().filter(|case| chosen(case.0)) {
+        let found = explore(ModelledMigration { nodes: *nodes }, *bounds, 2);
+        passed &= report(name, *nodes, bounds, &found);
     }
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
