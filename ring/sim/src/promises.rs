@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use quorate_core::{DecodeError, Machine, NodeId, Reader, Wire};
-use quorate_ring::quorum::{Layout, Message, Node, Storage, Tag, Tagged, Value as _};
+use quorate_ring::quorum::{Layout, Message, Node, Storage, Tag, Tagged};
 
 type Key = Vec<u8>;
 
@@ -12,8 +12,8 @@ pub(crate) struct Promises {
     read: BTreeMap<Request, Key>,
 }
 
-/// The replica, the coordinator, its incarnation, and its number.
-type Request = (NodeId, NodeId, u64, u64);
+/// The replica, the coordinator, its incarnation and number, and the version of the layout: an answer with another one promises nothing.
+type Request = (NodeId, NodeId, [u64; 4]);
 
 #[derive(Clone, Debug)]
 struct Write {
@@ -33,7 +33,7 @@ enum Said {
 }
 
 impl Promises {
-    /// A node sends a message to another: `shadows` are what the disks hold, in the order of the nodes.
+    /// A node sends a message to another: `shadows` are what the disks hold, in the order of the nodes. Returns the bytes of a value on its way.
     pub(crate) fn check<L: Layout, S: Storage>(
         &mut self,
         from: NodeId,
@@ -41,22 +41,23 @@ impl Promises {
         message: &Message<'_, Tagged<u64>>,
         shadows: &[Node<Tagged<u64>, L, S>],
         holds: impl Fn(&[u8]) -> bool,
-    ) -> Result<(), String> {
+    ) -> Result<Option<Vec<u8>>, String> {
         let mut bytes = vec![0; message.encoded_len()];
         message.to_slice(&mut bytes).map_err(|error| error.to_string())?;
-        let (incarnation, number, said) = read(&bytes).map_err(|error| error.to_string())?;
-        let asked = (to, from, incarnation, number);
-        let answered = (from, to, incarnation, number);
+        let (header, said) = read(&bytes).map_err(|error| error.to_string())?;
+        let asked = (to, from, header);
+        let answered = (from, to, header);
         let own = from.get() as usize - 1;
         match said {
             Said::Write(write) => {
                 self.written.insert(asked, write);
+                return Ok(Some(bytes));
             }
             Said::Read(key) => {
                 self.read.insert(asked, key);
             }
             Said::Written => {
-                let Some(write) = self.written.get(&answered) else { return Ok(()) };
+                let Some(write) = self.written.get(&answered) else { return Ok(None) };
                 // a hint that was handed over already is not on this disk any more
                 let has = |shadow| has(shadow, &write.key, write.tag);
                 let is_durable = match write.owner {
@@ -70,7 +71,7 @@ impl Promises {
                 }
             }
             Said::Found(tag) => {
-                let Some(key) = self.read.get(&answered) else { return Ok(()) };
+                let Some(key) = self.read.get(&answered) else { return Ok(None) };
                 if !has(&shadows[own], key, tag) && holds(key) {
                     return Err(format!(
                         "node {from} shows {tag:?} of {key:?}, which is not durable"
@@ -79,7 +80,7 @@ impl Promises {
             }
             Said::Other => {}
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -109,10 +110,9 @@ fn keeps<L: Layout, S: Storage>(
 }
 
 /// Reads a message from its bytes, as a peer would that is not of this crate: see the tables of the wire format.
-fn read(bytes: &[u8]) -> Result<(u64, u64, Said), DecodeError> {
+fn read(bytes: &[u8]) -> Result<([u64; 4], Said), DecodeError> {
     let mut input = Reader::new(bytes);
-    let (incarnation, number) = (input.u64()?, input.u64()?);
-    let (_epoch, _digest) = (input.u64()?, input.u64()?);
+    let header = [input.u64()?, input.u64()?, input.u64()?, input.u64()?];
     let tag = |bytes: &[u8]| Tagged::<u64>::from_slice(bytes).map(|value| value.tag());
     let said = match input.u8()? {
         0 => {
@@ -136,5 +136,5 @@ fn read(bytes: &[u8]) -> Result<(u64, u64, Said), DecodeError> {
         },
         _ => Said::Other,
     };
-    Ok((incarnation, number, said))
+    Ok((header, said))
 }
