@@ -19,6 +19,9 @@ type Machine_<S> = Node<Register, Replicated<Ring>, S>;
 /// The keys that clients use.
 const KEYS: u64 = 16;
 
+/// How many messages are kept to arrive again.
+const OLD_MESSAGES: usize = 64;
+
 /// Registers, and clients that read and write them at all nodes.
 pub struct QuorumSubject<S: Storage> {
     /// All layouts there were; of two neighbours one is where both sets are asked.
@@ -26,6 +29,7 @@ pub struct QuorumSubject<S: Storage> {
     /// Which of them each node goes by.
     goes_by: Vec<usize>,
     hash: KeyHash,
+    config: Config,
     fallbacks: usize,
     nodes: usize,
     replicas: usize,
@@ -41,6 +45,8 @@ pub struct QuorumSubject<S: Storage> {
     open: BTreeMap<(usize, Request), Open>,
     history: History,
     promises: Promises,
+    /// Values on their way to a node, of any time of the run: they may arrive again.
+    old: Vec<(usize, usize, Vec<u8>)>,
     /// How many values were written; none is written twice.
     written: u64,
     completed: u64,
@@ -66,15 +72,16 @@ enum ReadKind {
 }
 
 impl<S: Storage + 'static> QuorumSubject<S> {
-    fn config() -> Config {
+    /// Hints are handed over soon or late, and tombstones forgotten: in some runs the floor rises while hints are kept.
+    fn config(rng: &mut Rng) -> Config {
         Config {
             retry_us: 60_000,
             attempts: 12,
-            handoff_us: 150_000,
+            handoff_us: if rng.chance(1, 2) { 150_000 } else { 900_000 },
             hint_life_us: 4_000_000,
             sweep_us: 20_000,
-            sweep_pause_us: 300_000,
-            purge_us: 1_000_000,
+            sweep_pause_us: if rng.chance(1, 2) { 300_000 } else { 60_000 },
+            purge_us: if rng.chance(1, 2) { 1_000_000 } else { 300_000 },
             max_key_len: 8,
             max_requests: 16,
             max_keys: 64,
@@ -86,7 +93,7 @@ impl<S: Storage + 'static> QuorumSubject<S> {
     fn machine(&self, node: usize, incarnation: u64) -> Machine_<S> {
         let id = NodeId::new(node as u64 + 1);
         let layout = self.layouts[self.goes_by[node]].clone();
-        Node::new(id, incarnation, layout, Self::config()).unwrap()
+        Node::new(id, incarnation, layout, self.config).unwrap()
     }
 
     fn ring(&self, members: u64) -> Ring {
@@ -137,6 +144,21 @@ impl<S: Storage + 'static> QuorumSubject<S> {
         }
     }
 
+    /// A value that was sent long ago arrives again.
+    fn replay(&mut self, access: &mut Access<'_, Self>) -> Result<(), String> {
+        let at = self.rng.below(OLD_MESSAGES as u64) as usize;
+        let Some((from, to, bytes)) = self.old.get(at) else { return Ok(()) };
+        let (from, now) = (NodeId::new(*from as u64 + 1), access.clock(*to));
+        let Some(machine) = access.machine(*to) else { return Ok(()) };
+        let message = Message::from_slice(bytes).map_err(|error| error.to_string())?;
+        match machine.receive(now, from, message) {
+            Ok(()) | Err(Rejected::Full) => {}
+            Err(reason) => return Err(format!("an old message was refused: {reason}")),
+        }
+        access.marks.hit("old value arrived again");
+        Ok(())
+    }
+
     fn is_member(&self, node: usize) -> bool {
         let id = NodeId::new(node as u64 + 1);
         self.layouts.last().is_some_and(|layout| layout.membership(id) == Membership::Member)
@@ -171,6 +193,7 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         let nodes = swarm.nodes;
         let (erases, operates) = (rng.chance(1, 2), rng.chance(1, 2));
         let hash = KeyHash::new([rng.next_u64(), 0]);
+        let config = Self::config(&mut rng);
         let replicas = nodes.min(3);
         let fallbacks = rng.below(3) as usize;
         let mut subject = Self {
@@ -179,6 +202,7 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
             moving_to: None,
             operates,
             hash,
+            config,
             fallbacks,
             nodes,
             replicas,
@@ -191,6 +215,7 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
             open: BTreeMap::new(),
             history: History::default(),
             promises: Promises::default(),
+            old: Vec::new(),
             written: 0,
             completed: 0,
             purged: 0,
@@ -216,6 +241,7 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         self.founded[node] = false;
         self.erased[node] = true;
         self.history.forget_sloppy();
+        self.old.retain(|(from, to, _)| *from != node && *to != node);
     }
 
     fn timeout_us(&self) -> u64 {
@@ -361,7 +387,17 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
             layout.replicas(token).replicas().contains(&id)
                 || layout.next_replicas(token).is_some_and(|next| next.replicas().contains(&id))
         };
-        self.promises.check(id, to, &message, &self.shadows, holds)
+        let bytes = self.promises.check(id, to, &message, &self.shadows, holds)?;
+        if let Some(bytes) = bytes {
+            let old = (node, to.get() as usize - 1, bytes);
+            if self.old.len() < OLD_MESSAGES {
+                self.old.push(old);
+            } else if self.rng.chance(1, 16) {
+                let at = self.rng.below(OLD_MESSAGES as u64) as usize;
+                self.old[at] = old;
+            }
+        }
+        Ok(())
     }
 
     fn rejected(
@@ -398,6 +434,9 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         }
         if self.stopped {
             return Ok(50_000);
+        }
+        if self.rng.chance(1, 16) {
+            self.replay(access)?;
         }
         let node = self.rng.below(self.nodes as u64) as usize;
         let cold = self.rng.chance(1, 4);
