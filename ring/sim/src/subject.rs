@@ -77,7 +77,7 @@ impl<S: Storage + 'static> QuorumSubject<S> {
         Config {
             retry_us: 60_000,
             attempts: 12,
-            handoff_us: if rng.chance(1, 2) { 150_000 } else { 900_000 },
+            handoff_us: if rng.chance(1, 2) { 150_000 } else { 3_000_000 },
             hint_life_us: 4_000_000,
             sweep_us: 20_000,
             sweep_pause_us: if rng.chance(1, 2) { 300_000 } else { 60_000 },
