@@ -5,6 +5,7 @@ mod conformance;
 mod coordinator;
 mod formed;
 mod hints;
+mod layouts;
 mod levels;
 mod net;
 mod registers;
