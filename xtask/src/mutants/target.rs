@@ -60,7 +60,10 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
     MutatedCrate {
         folder: "ring",
         features: FEATURES,
-        targets: &[Target { package: "quorate-ring", programs: OWN, features: FEATURES }],
+        targets: &[
+            Target { package: "quorate-ring", programs: OWN, features: FEATURES },
+            simulator("quorate-ring-sim", &["--test=all"]),
+        ],
         doc_examples: true,
     },
     MutatedCrate {
