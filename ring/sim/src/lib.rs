@@ -11,15 +11,12 @@
 mod contents;
 mod history;
 mod migration;
-mod promises;
-mod subject;
-
-pub use migration::MigrationSubject;
 #[cfg(feature = "model")]
 mod modelled;
 mod promises;
 mod subject;
 
+pub use migration::MigrationSubject;
 #[cfg(feature = "model")]
 pub use modelled::{ModelledMigration, ModelledRegister, Operation};
 pub use subject::QuorumSubject;
