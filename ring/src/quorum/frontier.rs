@@ -208,13 +208,12 @@ impl Lead {
         layout: &L,
         config: &Config,
     ) -> Next {
-        if layout.node_after(None) != Some(own) {
-            if self.at <= now {
-                *self = Self { sequence: self.sequence, ..Self::new(now.after(config.purge_us)) };
-            }
+        // before the layout is asked, which may go through all of it: there are more ticks than deadlines
+        if self.at > now {
             return Next::Nothing;
         }
-        if self.at > now {
+        if layout.node_after(None) != Some(own) {
+            *self = Self { sequence: self.sequence, ..Self::new(now.after(config.purge_us)) };
             return Next::Nothing;
         }
         if self.asked.is_some() && self.attempt >= config.attempts {

@@ -12,3 +12,4 @@ mod registers;
 mod repair;
 mod sessions;
 mod sweeps;
+mod walks;
