@@ -11,7 +11,9 @@ pub(crate) struct Targets {
     owners: u32,
     /// Those that will hold it, while replicas change; none otherwise.
     next_owners: u32,
-    /// For which owner each fallback stands in; `NOBODY` for one that does not.
+    /// The fallbacks that stand in for an owner.
+    stand_ins: u32,
+    /// For which owner each of them does; `NOBODY` for a node that does not.
     stands_for: [u8; MAX_PREFERENCE],
 }
 
@@ -31,6 +33,7 @@ impl Targets {
             nodes: InlineList::with_limit(MAX_PREFERENCE),
             owners: 0,
             next_owners: 0,
+            stand_ins: 0,
             stands_for: [NOBODY; MAX_PREFERENCE],
         };
         let list = layout.replicas(at);
@@ -56,6 +59,7 @@ impl Targets {
             nodes: InlineList::with_limit(MAX_PREFERENCE),
             owners: 0,
             next_owners: 0,
+            stand_ins: 0,
             stands_for: [NOBODY; MAX_PREFERENCE],
         };
         targets.owners = targets.add(node).unwrap_or(0); // there is room
@@ -97,10 +101,9 @@ impl Targets {
     /// The owners and next owners that answered, or in whose place a fallback did.
     pub(crate) fn covered(&self, answered: u32) -> u32 {
         let mut covered = answered & self.holders();
-        for (place, owner) in (0_u32..).zip(self.stands_for) {
-            if owner != NOBODY && answered & bit(place) != 0 {
-                covered |= bit(u32::from(owner));
-            }
+        for place in places(answered & self.stand_ins) {
+            let owner = self.stands_for.get(place as usize);
+            covered |= owner.map_or(0, |owner| bit(u32::from(*owner)));
         }
         covered
     }
@@ -126,9 +129,8 @@ impl Targets {
     }
 
     /// All nodes that are asked: the holders, and the fallbacks that stand in for some of them.
-    pub(crate) fn asked(&self) -> u32 {
-        let fallbacks = (0_u32..).zip(self.stands_for).filter(|(_, owner)| *owner != NOBODY);
-        fallbacks.fold(self.holders(), |asked, (place, _)| asked | bit(place))
+    pub(crate) const fn asked(&self) -> u32 {
+        self.holders() | self.stand_ins
     }
 
     /// A fallback for an owner that has none: the first that is usable. Returns its bit; 0 if there is none.
@@ -142,6 +144,7 @@ impl Targets {
             let Some(stands_for) = self.stands_for.get_mut(place as usize) else { return 0 };
             if holders & bit(place) == 0 && *stands_for == NOBODY && usable(*node) {
                 *stands_for = owner;
+                self.stand_ins |= bit(place);
                 return bit(place);
             }
         }
