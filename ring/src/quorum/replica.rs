@@ -453,6 +453,12 @@ impl<V: Value, S: Storage> Replica<V, S> {
     /// The next record, in the order of the tickets.
     pub(crate) fn next_record(&mut self) -> Option<(Ticket, RecordDue)> {
         self.forget_recorded();
+        // most polls find none
+        let frontier_due = self.frontier.floor_due || self.frontier.sealed_due;
+        let any_due = self.keys.any_due() || self.hints.any_due();
+        if !self.founding_due && !frontier_due && !any_due {
+            return None;
+        }
         let (floor, sealed) = self.frontier.due();
         let floor = floor.map(|ticket| (ticket, RecordDue::Floor));
         let sealed = sealed.map(|ticket| (ticket, RecordDue::Sealed));

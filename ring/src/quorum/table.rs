@@ -139,6 +139,11 @@ impl<V: Value, S: Storage, L: List<Cell<Entry<V, S>>>, O: Order> Table<V, S, L, 
         ticket
     }
 
+    /// Whether anything has to be recorded.
+    pub(crate) const fn any_due(&self) -> bool {
+        self.entries.first(Queue::Due).is_some()
+    }
+
     /// The first place that has to be recorded, with its ticket.
     pub(crate) fn first_due(&self) -> Option<(Ticket, u32)> {
         let place = self.entries.first(Queue::Due)?;
