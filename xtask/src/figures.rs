@@ -1,7 +1,8 @@
 use std::fs;
 
 use crate::failure::{Failure, Outcome};
-use crate::icount::{Row, TARGETS, short};
+use crate::icount::raft::{Row, TARGETS};
+use crate::icount::short;
 use crate::peers::PEERS;
 use crate::tool::root;
 
