@@ -2,25 +2,33 @@ use std::fs;
 
 use crate::failure::{Failure, Outcome};
 use crate::icount::raft::{Row, TARGETS};
-use crate::icount::short;
+use crate::icount::{quorum, short};
 use crate::peers::PEERS;
 use crate::tool::root;
 
-const BEGIN: &str = "<!-- icount begins: `cargo xtask icount --bless` writes what is between -->\n";
-const END: &str = "<!-- icount ends -->";
-
-/// Writes the rows into the README, between the marks.
+/// Writes Raft's rows into the README, between the marks.
 pub(crate) fn write(rows: &[Row]) -> Outcome {
-    let path = root().join("README.md");
-    let text = fs::read_to_string(&path).map_err(Failure::io(path.display()))?;
-    let (before, rest) = text.split_once(BEGIN).ok_or_else(missing)?;
-    let (_, after) = rest.split_once(END).ok_or_else(missing)?;
-    let text = format!("{before}{BEGIN}\n{}\n{END}{after}", markdown(rows));
-    fs::write(&path, text).map_err(Failure::io(path.display()))
+    put("icount", &markdown(rows))
 }
 
-fn missing() -> Failure {
-    Failure::failed(format!("README.md has no place for the figures: the lines {BEGIN}{END}"))
+/// Writes the quorum store's rows into the README, between the marks.
+pub(crate) fn write_quorum(rows: &[quorum::Row]) -> Outcome {
+    put("icount of quorum", &quorum_markdown(rows))
+}
+
+fn put(name: &str, table: &str) -> Outcome {
+    let path = root().join("README.md");
+    let text = fs::read_to_string(&path).map_err(Failure::io(path.display()))?;
+    let begin =
+        format!("<!-- {name} begins: `cargo xtask icount --bless` writes what is between -->\n");
+    let end = format!("<!-- {name} ends -->");
+    let missing = || {
+        Failure::failed(format!("README.md has no place for the figures: the lines {begin}{end}"))
+    };
+    let (before, rest) = text.split_once(&begin).ok_or_else(missing)?;
+    let (_, after) = rest.split_once(&end).ok_or_else(missing)?;
+    let text = format!("{before}{begin}\n{table}\n{end}{after}");
+    fs::write(&path, text).map_err(Failure::io(path.display()))
 }
 
 fn markdown(rows: &[Row]) -> String {
@@ -44,6 +52,24 @@ fn markdown(rows: &[Row]) -> String {
             short(row.allocations),
             short(row.messages),
             row.live_bytes,
+        ));
+    }
+    table
+}
+
+fn quorum_markdown(rows: &[quorum::Row]) -> String {
+    let mut table = String::from(
+        "| request, 16 B | instructions | allocations | messages | their bytes | bytes of records |\n|---|---|---|---|---|---|\n",
+    );
+    for row in rows {
+        table.push_str(&format!(
+            "| {} | {} | {} | {} | {:.0} | {:.0} |\n",
+            row.case.about,
+            grouped(row.instructions),
+            short(row.allocations),
+            short(row.messages),
+            row.message_bytes,
+            row.record_bytes,
         ));
     }
     table

@@ -1,5 +1,6 @@
-//! What a proposal costs.
+//! What a proposal costs, and a request of the quorum store.
 
+pub(crate) mod quorum;
 pub(crate) mod raft;
 
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use crate::tool::{Tool, root, target_dir};
 
 pub(crate) const VERB: Verb = Verb {
     name: "icount",
-    about: "instructions, allocations and messages a proposal costs",
+    about: "instructions, allocations and messages a proposal or a request costs",
     help: "
 Three Raft nodes in one thread (bench/raft), every message and record encoded and decoded,
 committed entries read, snapshots taken; callgrind counts the instructions of the whole cluster,
@@ -21,14 +22,19 @@ built with the profile `bench` (fat LTO). Counts are the same on every run of th
 differ between compilers. Long copies count more than they cost: callgrind counts a `rep movsb`,
 which the C library uses from 2 KiB on, as one instruction a byte.
 
+Three nodes of the quorum store (bench/quorum) with inline storage, in the same way: N is 3, R and W
+are 2, the node that is asked is one of the three, no replica is behind.
+
     cargo xtask icount            a table beside the targets and the peers' numbers
     cargo xtask icount --plain    a line a row: payload batch instructions allocations messages, all
-                                  but the first two per proposal
+                                  but the first two per proposal; then request instructions
+                                  allocations messages bytes, per request
     cargo xtask icount --check    also fails when a proposal allocates, takes other than 4 messages
                                   at batch 1, or takes over 3 % more instructions than
-                                  bench/raft/ceilings.txt allows
-    cargo xtask icount --bless    writes the counts to that file and into the README
-    cargo xtask icount --profile [PAYLOAD BATCH]
+                                  bench/raft/ceilings.txt allows; and likewise a request, by
+                                  bench/quorum/ceilings.txt, which has its bytes as well
+    cargo xtask icount --bless    writes the counts to those files and into the README
+    cargo xtask icount --profile [PAYLOAD BATCH | REQUEST]
                                   where the instructions of a row go (16 1 unless told): by
                                   function, file and line",
     run,
@@ -40,11 +46,21 @@ const SLACK: u64 = 3;
 fn run(args: &[String]) -> Outcome {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
-        [] => raft::measure().map(|rows| raft::print_table(&rows)),
-        ["--plain"] => raft::measure().map(|rows| raft::print_plain(&rows)),
-        ["--check"] => refuse(raft::check()?),
-        ["--bless"] => raft::bless(),
+        [] => {
+            raft::print_table(&raft::measure()?);
+            println!();
+            quorum::print_table(&quorum::measure()?);
+            Ok(())
+        }
+        ["--plain"] => {
+            raft::print_plain(&raft::measure()?);
+            quorum::print_plain(&quorum::measure()?);
+            Ok(())
+        }
+        ["--check"] => refuse([raft::check()?, quorum::check()?].concat()),
+        ["--bless"] => raft::bless().and_then(|()| quorum::bless()),
         ["--profile"] => raft::profile("16", "1"),
+        ["--profile", request] if quorum::has(request) => quorum::profile(request),
         ["--profile", payload, batch] => raft::profile(payload, batch),
         _ => Err(Failure::usage("icount does not know these arguments; see `icount --help`")),
     }
