@@ -72,12 +72,16 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         }
     }
 
-    pub(super) fn take_report(&mut self, from: NodeId, number: u64, report: Report) {
+    fn take_report(&mut self, from: NodeId, number: u64, report: Report) {
+        let next = self.on_report(from, number, report);
+        self.go_on(next);
+    }
+
+    fn on_report(&mut self, from: NodeId, number: u64, report: Report) -> Next {
         self.replica.raise_floor(report.floor);
         let floor = self.replica.frontier().floor();
         let Self { lead, layout, config, now, id, .. } = self;
-        let next = lead.on_report(*now, (*id, floor), (from, number), report, layout, config);
-        self.go_on(next);
+        lead.on_report(*now, (*id, floor), (from, number), report, layout, config)
     }
 
     /// The node with the lowest id has the others seal, and raises the floor.
@@ -88,23 +92,19 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         self.go_on(next);
     }
 
-    pub(super) fn go_on(&mut self, next: Next) {
-        match next {
-            Next::Nothing => {}
-            // the lowest id is asked first, so this comes once in a round
-            Next::AskHere => {
-                self.seal(self.lead.target());
-                let report = self.report();
-                if let Some((_, number)) = self.lead.message() {
-                    self.take_report(self.id, number, report);
-                }
+    fn go_on(&mut self, mut next: Next) {
+        // the lowest id is asked first, so this comes once in a round
+        if next == Next::AskHere {
+            self.seal(self.lead.target());
+            let report = self.report();
+            let Some((_, number)) = self.lead.message() else { return };
+            next = self.on_report(self.id, number, report);
+        }
+        if let Next::RoundOver(floor) = next {
+            if let Some(floor) = floor {
+                self.replica.raise_floor(floor);
             }
-            Next::RoundOver(floor) => {
-                if let Some(floor) = floor {
-                    self.replica.raise_floor(floor);
-                }
-                self.join();
-            }
+            self.join();
         }
     }
 }
