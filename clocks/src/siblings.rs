@@ -90,13 +90,37 @@ impl<V: Element, A: Storage, S: Storage> Siblings<V, A, S> {
         context: &VersionVector<T>,
         value: V,
     ) -> Result<Dot, IncrementError> {
+        self.write_above(server, context, value, 0)
+    }
+
+    /// The same, with a dot whose counter is above `floor`: for a store that takes no writes up to a number any more, as it has
+    /// forgotten deletions that may be as late as that. Values that were not read stay.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline, Siblings, VersionVector};
+    /// let nothing = VersionVector::<Inline<2>>::new();
+    /// let mut key = Siblings::<u8, Inline<2>>::new();
+    /// key.write(Actor::default(), &nothing, 1)?;
+    /// assert_eq!(key.write_above(Actor::default(), &nothing, 2, 8)?.counter(), 9);
+    /// assert_eq!(key.values().copied().collect::<Vec<_>>(), [1, 2]);
+    /// # Ok::<(), quorate_clocks::IncrementError>(())
+    /// ```
+    pub fn write_above<T: Storage>(
+        &mut self,
+        server: Actor,
+        context: &VersionVector<T>,
+        value: V,
+        floor: u64,
+    ) -> Result<Dot, IncrementError> {
         let kept = self.values.iter().filter(|(dot, _)| !context.contains(*dot)).count();
         if kept >= self.values.limit() {
             return Err(IncrementError::Full);
         }
-        let mut merged = self.context.clone();
-        merged.merge(context)?;
-        let dot = merged.increment(server)?;
+        let (merged, dot) = self.next_above(server, context, floor)?;
         self.context = merged;
         self.discard(context);
         self.insert(dot, value)?;
@@ -122,6 +146,34 @@ impl<V: Element, A: Storage, S: Storage> Siblings<V, A, S> {
         self.context.merge(context)?;
         self.discard(context);
         Ok(())
+    }
+
+    /// The same as an event of the server, with a dot whose counter is above `floor`; see [`write_above`](Self::write_above).
+    ///
+    /// # Errors
+    ///
+    /// [`IncrementError::Full`] if there is no room for another server; [`IncrementError::Exhausted`] at the last of the server's
+    /// dots. Nothing is changed.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Inline, Siblings, VersionVector};
+    /// let mut key = Siblings::<u8, Inline<2>>::new();
+    /// key.write(Actor::default(), &VersionVector::<Inline<2>>::new(), 1)?;
+    /// let context = key.context().clone();
+    /// assert_eq!(key.delete_above(Actor::default(), &context, 8)?.counter(), 9);
+    /// assert!(key.is_empty());
+    /// # Ok::<(), quorate_clocks::IncrementError>(())
+    /// ```
+    pub fn delete_above<T: Storage>(
+        &mut self,
+        server: Actor,
+        context: &VersionVector<T>,
+        floor: u64,
+    ) -> Result<Dot, IncrementError> {
+        let (merged, dot) = self.next_above(server, context, floor)?;
+        self.context = merged;
+        self.discard(context);
+        Ok(dot)
     }
 
     /// Adds what another replica has: its values that were not replaced here stay, ours that were replaced there go.
@@ -239,6 +291,22 @@ impl<V: Element, A: Storage, S: Storage> Siblings<V, A, S> {
     #[must_use]
     pub fn limits(&self) -> (usize, usize) {
         (self.context.limit(), self.values.limit())
+    }
+
+    /// All writes there were and were read, and the server's next, which is above `floor`.
+    fn next_above<T: Storage>(
+        &self,
+        server: Actor,
+        context: &VersionVector<T>,
+        floor: u64,
+    ) -> Result<(VersionVector<A>, Dot), IncrementError> {
+        let mut merged = self.context.clone();
+        merged.merge(context)?;
+        if let Some(skipped) = Dot::new(server, floor) {
+            merged.observe(skipped)?;
+        }
+        let dot = merged.increment(server)?;
+        Ok((merged, dot))
     }
 
     /// Drops the values that a client had read.
