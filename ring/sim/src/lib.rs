@@ -1,25 +1,38 @@
 //! The quorum store and migrations under every fault there is.
 //!
-//! Of the quorum store: registers are linearizable, plain reads see each
-//! write that was acknowledged before they began, nothing that was acknowledged is lost, and all
-//! replicas of a key agree once faults stop.
+//! Of the quorum store: nothing that was acknowledged is lost, nothing that was deleted comes back, reads
+//! see each write that was acknowledged before they began, and all replicas of a key agree once faults stop.
+//!
+//! | subject | keys hold | what else must hold |
+//! |---|---|---|
+//! | [`QuorumSubject`] | registers | requests with a quorum are linearizable |
+//! | [`LwwSubject`] | the last write, by hybrid clocks that are not set right | reads with blocking repair do not go back |
+//! | [`SiblingsSubject`] | all values that nobody has replaced | a write replaces what its client had seen, and nothing else |
+//!
+//! In each of them clients with a session read and write one replica only, and never see time go back.
 //!
 //! Of migrations: while members join and leave, each key has one owner at most at any time and one on record, no write is lost that was
 //! acknowledged, and all keys are back where they were when those that joined have left.
 #![allow(clippy::unwrap_used, reason = "the run reports a panic as a violation")]
 
 mod contents;
+pub mod dotted;
 mod history;
+pub mod kind;
 mod migration;
 #[cfg(feature = "model")]
 mod modelled;
+pub mod ordered;
 mod promises;
 mod subject;
 
+pub use dotted::Dotted;
+pub use history::Mark;
 pub use migration::MigrationSubject;
 #[cfg(feature = "model")]
 pub use modelled::{ModelledMigration, ModelledRegister, Operation};
-pub use subject::QuorumSubject;
+pub use ordered::{LastWrites, Registers};
+pub use subject::StoreSubject;
 
 use quorate_ring::quorum::{Heap, Inline};
 
@@ -39,10 +52,22 @@ pub const REQUIRED_MARKS: &[&str] = &[
     "too many requests",
 ];
 
-/// Room for few requests, answers and hints, so that all run out.
-pub type OnInline = QuorumSubject<Inline<16, 8, 3, 6, 3>>;
+/// Registers.
+pub type QuorumSubject<S> = StoreSubject<Registers, S>;
 
-/// Everything on the heap.
+/// The last write wins.
+pub type LwwSubject<S> = StoreSubject<LastWrites, S>;
+
+/// Siblings.
+pub type SiblingsSubject<S> = StoreSubject<Dotted, S>;
+
+/// Room for few requests, answers and hints, so that all run out.
+pub type Small = Inline<16, 8, 3, 6, 3>;
+
+/// Registers where all runs out.
+pub type OnInline = QuorumSubject<Small>;
+
+/// Registers on the heap.
 pub type OnHeap = QuorumSubject<Heap>;
 
 /// Room for the hand-overs of one plan and short chunks.

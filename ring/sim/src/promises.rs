@@ -1,14 +1,14 @@
 use std::collections::BTreeMap;
 
 use quorate_core::{DecodeError, Machine, NodeId, Reader, Wire};
-use quorate_ring::quorum::{Layout, Message, Node, Storage, Tag, Tagged};
+use quorate_ring::quorum::{Layout, Message, Node, Storage, Value};
 
 type Key = Vec<u8>;
 
 /// What replicas were asked, and by that what their answers promise to have on disk: a write is acknowledged, and a value shown, once it is durable.
-#[derive(Debug, Default)]
-pub(crate) struct Promises {
-    written: BTreeMap<Request, Write>,
+#[derive(Debug)]
+pub(crate) struct Promises<V> {
+    written: BTreeMap<Request, Write<V>>,
     read: BTreeMap<Request, Key>,
 }
 
@@ -16,30 +16,36 @@ pub(crate) struct Promises {
 type Request = (NodeId, NodeId, [u64; 4]);
 
 #[derive(Clone, Debug)]
-struct Write {
+struct Write<V> {
     key: Key,
-    tag: Tag,
+    value: V,
     /// Whom it is kept for.
     owner: Option<NodeId>,
 }
 
 /// What a message says, as far as it matters here.
-enum Said {
-    Write(Write),
+enum Said<V> {
+    Write(Write<V>),
     Written,
     Read(Key),
-    Found(Tag),
+    Found(V),
     Other,
 }
 
-impl Promises {
+impl<V> Default for Promises<V> {
+    fn default() -> Self {
+        Self { written: BTreeMap::new(), read: BTreeMap::new() }
+    }
+}
+
+impl<V: Value + 'static> Promises<V> {
     /// A node sends a message to another: `shadows` are what the disks hold, in the order of the nodes. Returns the bytes of a value on its way.
     pub(crate) fn check<L: Layout, S: Storage>(
         &mut self,
         from: NodeId,
         to: NodeId,
-        message: &Message<'_, Tagged<u64>>,
-        shadows: &[Node<Tagged<u64>, L, S>],
+        message: &Message<'_, V>,
+        shadows: &[Node<V, L, S>],
         holds: impl Fn(&[u8]) -> bool,
     ) -> Result<Option<Vec<u8>>, String> {
         let mut bytes = vec![0; message.encoded_len()];
@@ -59,7 +65,7 @@ impl Promises {
             Said::Written => {
                 let Some(write) = self.written.get(&answered) else { return Ok(None) };
                 // a hint that was handed over already is not on this disk any more
-                let has = |shadow| has(shadow, &write.key, write.tag);
+                let has = |shadow| has(shadow, &write.key, &write.value);
                 let is_durable = match write.owner {
                     Some(owner) => keeps(&shadows[own], owner, write) || shadows.iter().any(has),
                     None => has(&shadows[own]) || !holds(&write.key),
@@ -70,11 +76,11 @@ impl Promises {
                     ));
                 }
             }
-            Said::Found(tag) => {
+            Said::Found(value) => {
                 let Some(key) = self.read.get(&answered) else { return Ok(None) };
-                if !has(&shadows[own], key, tag) && holds(key) {
+                if !has(&shadows[own], key, &value) && holds(key) {
                     return Err(format!(
-                        "node {from} shows {tag:?} of {key:?}, which is not durable"
+                        "node {from} shows {value:?} of {key:?}, which is not durable"
                     ));
                 }
             }
@@ -85,45 +91,49 @@ impl Promises {
 }
 
 /// Whether a disk holds a value that is as late, or is past the clock up to which they are forgotten.
-fn has<L: Layout, S: Storage>(shadow: &Node<Tagged<u64>, L, S>, key: &[u8], tag: Tag) -> bool {
-    shadow.local(key).is_some_and(|value| value.tag() >= tag)
-        || shadow.status().floor >= tag.number()
+fn has<V: Value + 'static, L: Layout, S: Storage>(
+    shadow: &Node<V, L, S>,
+    key: &[u8],
+    value: &V,
+) -> bool {
+    shadow.local(key).is_some_and(|local| local.includes(&value.context()))
+        || shadow.status().floor >= value.clock()
 }
 
 /// Whether a disk holds a hint that is as late.
-fn keeps<L: Layout, S: Storage>(
-    shadow: &Node<Tagged<u64>, L, S>,
+fn keeps<V: Value + 'static, L: Layout, S: Storage>(
+    shadow: &Node<V, L, S>,
     owner: NodeId,
-    write: &Write,
+    write: &Write<V>,
 ) -> bool {
-    let hint = |bytes: &[u8]| -> Result<(NodeId, Key, Tag), DecodeError> {
+    let hint = |bytes: &[u8]| -> Result<(NodeId, Key, V), DecodeError> {
         let mut input = Reader::new(bytes);
         input.u8()?;
         let owner = NodeId::new(input.u64()?);
-        Ok((owner, input.bytes()?.to_vec(), Tagged::<u64>::from_slice(input.bytes()?)?.tag()))
+        Ok((owner, input.bytes()?.to_vec(), V::from_slice(input.bytes()?)?))
     };
     crate::subject::encoded(shadow).iter().any(|record| {
         record.first() == Some(&1)
-            && hint(record)
-                .is_ok_and(|(of, key, tag)| of == owner && key == write.key && tag >= write.tag)
+            && hint(record).is_ok_and(|(of, key, value)| {
+                of == owner && key == write.key && value.includes(&write.value.context())
+            })
     })
 }
 
 /// Reads a message from its bytes, as a peer would that is not of this crate: see the tables of the wire format.
-fn read(bytes: &[u8]) -> Result<([u64; 4], Said), DecodeError> {
+fn read<V: Value>(bytes: &[u8]) -> Result<([u64; 4], Said<V>), DecodeError> {
     let mut input = Reader::new(bytes);
     let header = [input.u64()?, input.u64()?, input.u64()?, input.u64()?];
-    let tag = |bytes: &[u8]| Tagged::<u64>::from_slice(bytes).map(|value| value.tag());
     let said = match input.u8()? {
         0 => {
             input.u8()?; // whether it is a repair
             let key = input.bytes()?.to_vec();
-            Said::Write(Write { key, tag: tag(input.bytes()?)?, owner: None })
+            Said::Write(Write { key, value: V::from_slice(input.bytes()?)?, owner: None })
         }
         1 => {
             let owner = NodeId::new(input.u64()?);
             let key = input.bytes()?.to_vec();
-            Said::Write(Write { key, tag: tag(input.bytes()?)?, owner: Some(owner) })
+            Said::Write(Write { key, value: V::from_slice(input.bytes()?)?, owner: Some(owner) })
         }
         2 => Said::Written,
         3 => match input.u8()? {
@@ -132,7 +142,7 @@ fn read(bytes: &[u8]) -> Result<([u64; 4], Said), DecodeError> {
         },
         4 => match input.u8()? {
             0 => Said::Other,
-            _ => Said::Found(tag(input.bytes()?)?),
+            _ => Said::Found(V::from_slice(input.bytes()?)?),
         },
         _ => Said::Other,
     };

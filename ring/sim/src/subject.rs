@@ -2,19 +2,18 @@ use std::collections::BTreeMap;
 
 use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Shown, Wire};
 use quorate_ring::quorum::{
-    Config, Event, Failure, Layout as _, Level, Membership, Message, Node, Order, ReadOptions,
-    ReadRepair, Record, Replicated, Request, RequestError, Storage, Tagged, WriteOptions,
+    Config, Event, Failure, Layout as _, Level, Membership, Message, Node, ReadOptions, ReadRepair,
+    Record, Replicated, Request, RequestError, Storage, Value as _, WriteOptions,
 };
 use quorate_ring::topology::Version;
 use quorate_ring::{HashRing, KeyHash, Member};
 use quorate_sim::{Access, Marks, Subject, Swarm};
 
-use crate::history::History;
+use crate::kind::{Context, Kind, Place};
 use crate::promises::Promises;
 
 type Ring = HashRing<quorate_ring::Heap>;
-type Register = Tagged<u64>;
-type Machine_<S> = Node<Register, Replicated<Ring>, S>;
+type Machine_<K, S> = Node<<K as Kind>::Value, Replicated<Ring>, S>;
 
 /// The keys that clients use.
 const KEYS: u64 = 16;
@@ -22,8 +21,11 @@ const KEYS: u64 = 16;
 /// How many messages are kept to arrive again.
 const OLD_MESSAGES: usize = 64;
 
-/// Registers, and clients that read and write them at all nodes.
-pub struct QuorumSubject<S: Storage> {
+/// How many clients have a session.
+const SESSIONS: usize = 3;
+
+/// A store of one kind of values, and clients that read and write them at all nodes.
+pub struct StoreSubject<K: Kind, S: Storage> {
     /// All layouts there were; of two neighbours one is where both sets are asked.
     layouts: Vec<Replicated<Ring>>,
     /// Which of them each node goes by.
@@ -35,16 +37,17 @@ pub struct QuorumSubject<S: Storage> {
     replicas: usize,
     rng: Rng,
     /// What is durable, rebuilt from records alone.
-    shadows: Vec<Machine_<S>>,
+    shadows: Vec<Machine_<K, S>>,
     incarnations: Vec<u64>,
     founded: Vec<bool>,
     /// Disks that were erased, once at least.
     erased: Vec<bool>,
     erases: bool,
     /// Requests in flight.
-    open: BTreeMap<(usize, Request), Open>,
-    history: History,
-    promises: Promises,
+    open: BTreeMap<(usize, Request), Open<K::Write>>,
+    kind: K,
+    sessions: Vec<Session<K>>,
+    promises: Promises<K::Value>,
     /// Values on their way to a node, of any time of the run: they may arrive again.
     old: Vec<(usize, usize, Vec<u8>)>,
     /// How many values were written; none is written twice.
@@ -58,9 +61,24 @@ pub struct QuorumSubject<S: Storage> {
     operates: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Open {
-    Write { key: u8, called: u64, sloppy: bool, deletes: bool },
+/// A client that goes from node to node, and keeps account of what it has seen. It does one thing at a time, with one replica each.
+struct Session<K: Kind> {
+    seen: BTreeMap<u8, Context<K>>,
+    waits: bool,
+}
+
+impl<K: Kind> Session<K> {
+    fn see(&mut self, key: u8, also: Context<K>) {
+        match self.seen.get_mut(&key) {
+            Some(seen) => K::join(seen, also),
+            None => _ = self.seen.insert(key, also),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Open<W> {
+    Write { key: u8, write: W, strict: bool, session: Option<usize> },
     Read { key: u8, called: u64, kind: ReadKind },
 }
 
@@ -69,9 +87,10 @@ enum ReadKind {
     Atomic,
     Plain,
     Sloppy,
+    Session(usize),
 }
 
-impl<S: Storage + 'static> QuorumSubject<S> {
+impl<K: Kind, S: Storage + 'static> StoreSubject<K, S> {
     /// Hints are handed over soon or late, and tombstones forgotten: in some runs the floor rises while hints are kept.
     fn config(rng: &mut Rng) -> Config {
         Config {
@@ -90,7 +109,7 @@ impl<S: Storage + 'static> QuorumSubject<S> {
         }
     }
 
-    fn machine(&self, node: usize, incarnation: u64) -> Machine_<S> {
+    fn machine(&self, node: usize, incarnation: u64) -> Machine_<K, S> {
         let id = NodeId::new(node as u64 + 1);
         let layout = self.layouts[self.goes_by[node]].clone();
         Node::new(id, incarnation, layout, self.config).unwrap()
@@ -118,6 +137,7 @@ impl<S: Storage + 'static> QuorumSubject<S> {
         if self.goes_by[node] < newest {
             if let Some(machine) = access.machine(node) {
                 self.goes_by[node] += 1;
+                self.kind.forgot(node);
                 machine.set_layout(self.layouts[self.goes_by[node]].clone());
             }
             return;
@@ -164,6 +184,13 @@ impl<S: Storage + 'static> QuorumSubject<S> {
         self.layouts.last().is_some_and(|layout| layout.membership(id) == Membership::Member)
     }
 
+    /// A session goes on.
+    fn free(&mut self, session: Option<usize>) {
+        if let Some(session) = session {
+            self.sessions[session].waits = false;
+        }
+    }
+
     fn holders(&self, key: u8) -> Vec<usize> {
         let Some(layout) = self.layouts.last() else { return Vec::new() };
         let list = layout.replicas(layout.token(&[key]));
@@ -184,8 +211,8 @@ pub(crate) fn encoded<'a, M: Machine>(machine: &'a M) -> Vec<Vec<u8>> {
     records
 }
 
-impl<S: Storage + 'static> Subject for QuorumSubject<S> {
-    type Machine = Machine_<S>;
+impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
+    type Machine = Machine_<K, S>;
 
     const ERASES_DISKS: bool = true;
 
@@ -196,6 +223,8 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         let config = Self::config(&mut rng);
         let replicas = nodes.min(3);
         let fallbacks = rng.below(3) as usize;
+        let kind = K::new(nodes, &mut rng);
+        let session = || Session { seen: BTreeMap::new(), waits: false };
         let mut subject = Self {
             layouts: Vec::new(),
             goes_by: vec![0; nodes],
@@ -213,7 +242,8 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
             erased: vec![false; nodes],
             erases,
             open: BTreeMap::new(),
-            history: History::default(),
+            kind,
+            sessions: (0..SESSIONS).map(|_| session()).collect(),
             promises: Promises::default(),
             old: Vec::new(),
             written: 0,
@@ -240,7 +270,8 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
     fn disk_erased(&mut self, node: usize) {
         self.founded[node] = false;
         self.erased[node] = true;
-        self.history.forget_sloppy();
+        self.kind.forget_weak();
+        self.kind.forgot(node);
         self.old.retain(|(from, to, _)| *from != node && *to != node);
     }
 
@@ -254,6 +285,7 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
 
     fn boot(&mut self, node: usize) -> Result<Self::Machine, String> {
         self.incarnations[node] += 1;
+        self.kind.started(node, self.incarnations[node]);
         Ok(self.machine(node, self.incarnations[node]))
     }
 
@@ -276,8 +308,15 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         for ((at, request), open) in all {
             if at != node {
                 self.open.insert((at, request), open);
-            } else if let Open::Write { key, deletes: true, .. } = open {
-                self.history.delete_failed(key);
+                continue;
+            }
+            match open {
+                Open::Write { key, write, session, .. } => {
+                    self.kind.abandoned(node, key, &write);
+                    self.free(session);
+                }
+                Open::Read { kind: ReadKind::Session(session), .. } => self.free(Some(session)),
+                Open::Read { .. } => {}
             }
         }
     }
@@ -285,26 +324,29 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
     fn event(
         &mut self,
         node: usize,
-        _now: Instant,
-        event: Event<'_, Register>,
+        now: Instant,
+        event: Event<'_, K::Value>,
         marks: &mut Marks,
     ) -> Result<Option<&'static str>, String> {
-        let of = |value: &Register| (value.get().copied(), value.tag());
         match event {
             Event::Written { request, value, superseded } => {
                 let open = self.open.remove(&(node, request));
-                let Some(Open::Write { key, called, sloppy, deletes }) = open else {
+                let Some(Open::Write { key, write, strict, session }) = open else {
                     return Err("a write that nobody made is acknowledged".into());
                 };
                 if superseded {
                     marks.hit("write superseded");
                 }
                 self.completed += 1;
-                if sloppy {
-                    marks.hit("sloppy write");
-                    self.history.wrote_sloppily(key, value.tag());
+                if !strict {
+                    marks.hit(if session.is_some() { "session write" } else { "sloppy write" });
+                }
+                self.free(session);
+                self.kind.wrote(key, &write, value, strict)?;
+                if let Some(session) = session {
+                    self.sessions[session].see(key, value.context());
                 } else {
-                    self.history.wrote(key, called, value.tag(), deletes)?;
+                    self.kind.saw(node, now, key, value);
                 }
                 Ok(Some("crash after a write"))
             }
@@ -314,20 +356,49 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
                     return Err("a read that nobody made returns".into());
                 };
                 self.completed += 1;
-                if kind != ReadKind::Sloppy {
-                    let atomic = kind == ReadKind::Atomic;
-                    self.history.read(key, called, value.map(of), atomic)?;
+                match kind {
+                    ReadKind::Sloppy => {}
+                    ReadKind::Session(session) => {
+                        self.free(Some(session));
+                        if let Some(seen) = self.sessions[session].seen.get(&key) {
+                            marks.hit("session read");
+                            self.kind.read_after(key, seen, value)?;
+                        }
+                        if let Some(value) = value {
+                            self.sessions[session].see(key, value.context());
+                        } else if self.sessions[session].seen.remove(&key).is_some() {
+                            marks.hit("session read of a purged key");
+                        }
+                    }
+                    ReadKind::Plain => self.kind.read(key, called, value, false)?,
+                    ReadKind::Atomic => self.kind.read(key, called, value, true)?,
+                }
+                if let Some(value) = value
+                    && !matches!(kind, ReadKind::Session(_))
+                {
+                    self.kind.saw(node, now, key, value);
                 }
                 Ok(Some("crash after a read"))
             }
-            Event::Failed { request, failure, .. } => {
-                let open = self.open.remove(&(node, request));
-                if let Some(Open::Write { key, deletes: true, .. }) = open {
-                    self.history.delete_failed(key);
-                }
+            Event::Failed { request, failure, seen } => {
+                let (key, write, session) = match self.open.remove(&(node, request)) {
+                    Some(Open::Write { key, write, session, .. }) => (key, Some(write), session),
+                    Some(Open::Read { key, kind: ReadKind::Session(session), .. }) => {
+                        if matches!(failure, Failure::Timeout { .. }) {
+                            marks.hit("session read timed out");
+                        }
+                        (key, None, Some(session))
+                    }
+                    Some(Open::Read { key, .. }) => (key, None, None),
+                    None => return Err("a request that nobody made fails".into()),
+                };
+                self.free(session);
+                let floor = self.shadows[node].status().floor;
+                let place = Place { node, now, key, stored: seen, floor, seen: None };
+                let of_kind = self.kind.failed(place, failure, write.as_ref());
                 match failure {
+                    _ if of_kind.is_some() => of_kind.into_iter().for_each(|mark| marks.hit(mark)),
                     Failure::Stale { .. } if self.operates => marks.hit("stale"),
-                    Failure::Purged { .. } => marks.hit("refused below the floor"),
                     Failure::Timeout { .. } => marks.hit("timeout"),
                     Failure::Full => marks.hit("full"),
                     Failure::Blank => marks.hit("blank"),
@@ -353,15 +424,15 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         Ok(false)
     }
 
-    fn format_message(message: &Message<'_, Register>) -> String {
+    fn format_message(message: &Message<'_, K::Value>) -> String {
         Shown(message).to_string()
     }
 
-    fn format_record(record: &Record<'_, Register>) -> String {
+    fn format_record(record: &Record<'_, K::Value>) -> String {
         Shown(record).to_string()
     }
 
-    fn durable(&mut self, node: usize, record: Record<'_, Register>) {
+    fn durable(&mut self, node: usize, record: Record<'_, K::Value>) {
         self.purged += u64::from(Shown(&record).to_string().starts_with("Purged"));
         self.shadows[node].restore(record).unwrap();
         self.founded[node] = self.shadows[node].status().founded;
@@ -371,7 +442,7 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         self.shadows[node] = self.machine(node, 0);
     }
 
-    fn issued(&mut self, _node: usize, _record: Record<'_, Register>) -> Result<(), String> {
+    fn issued(&mut self, _node: usize, _record: Record<'_, K::Value>) -> Result<(), String> {
         Ok(())
     }
 
@@ -379,7 +450,7 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         &mut self,
         node: usize,
         to: NodeId,
-        message: Message<'_, Register>,
+        message: Message<'_, K::Value>,
     ) -> Result<(), String> {
         let (id, layout) = (NodeId::new(node as u64 + 1), &self.layouts[self.goes_by[node]]);
         let holds = |key: &[u8]| {
@@ -446,7 +517,6 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         let down = self.rng.chance(1, 20);
         let other = NodeId::new(1 + self.rng.below(self.nodes as u64));
         let writes = self.rng.chance(1, 2);
-        let deletes = !sloppy && self.rng.chance(1, if cold { 2 } else { 6 });
         let kind = match self.rng.below(3) {
             _ if sloppy => ReadKind::Sloppy,
             0 => ReadKind::Plain,
@@ -456,28 +526,38 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
         let background = self.rng.chance(1, 2);
         let wait = 1_000 + self.rng.below(30_000);
         let replicas = self.replicas as u64;
-        let level =
-            if sloppy { Level::Count(1 + self.rng.below(replicas) as u8) } else { Level::Quorum };
+        let session = self.rng.below(3 * SESSIONS as u64) as usize;
+        let session = (!sloppy && session < SESSIONS).then_some(session);
+        if session.is_some_and(|session| self.sessions[session].waits) {
+            return Ok(wait);
+        }
+        let deletes = !sloppy && self.rng.chance(1, if cold { 2 } else { 6 });
+        let level = match session {
+            _ if sloppy => Level::Count(1 + self.rng.below(replicas) as u8),
+            Some(_) => Level::One,
+            None => Level::Quorum,
+        };
+        let seen = session.and_then(|session| self.sessions[session].seen.get(&key).cloned());
         let Some(machine) = access.machine(node) else { return Ok(wait) };
         if other != NodeId::new(node as u64 + 1) {
             machine.set_down(other, down);
         }
         let result = if writes {
-            self.written += 1;
-            let value = if deletes { Register::tombstone() } else { Register::new(self.written) };
-            let called = if deletes {
-                self.history.call_delete(key)
-            } else {
-                self.history.call_write(key, self.written)
-            };
-            let options = WriteOptions { level, sloppy, order: Order::AfterRead, primaries: 0 };
-            let request = machine.write(now, &[key], value, options);
-            if request.is_err() && deletes {
-                self.history.delete_not_made(key);
-            }
-            request.map(|request| (request, Open::Write { key, called, sloppy, deletes }))
+            let (stored, floor) = (machine.local(&[key]), machine.status().floor);
+            let place = Place { node, now, key, stored, floor, seen: seen.as_ref() };
+            let data = (!deletes).then_some(self.written + 1);
+            let formed = self.kind.form(place, data, &mut self.rng);
+            let Some((value, order, mut write)) = formed else { return Ok(wait) };
+            let options = WriteOptions { level, sloppy, order, primaries: 0 };
+            machine.write(now, &[key], value, options).map(|request| {
+                self.written += 1;
+                self.kind.called(key, &mut write);
+                let strict = !sloppy && session.is_none();
+                (request, Open::Write { key, write, strict, session })
+            })
         } else {
-            let called = self.history.call();
+            let kind = session.map_or(kind, ReadKind::Session);
+            let called = self.kind.call_read();
             let repair = match kind {
                 ReadKind::Atomic if always => ReadRepair::Always,
                 ReadKind::Atomic => ReadRepair::Blocking,
@@ -485,13 +565,20 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
                 _ => ReadRepair::Off,
             };
             let options = ReadOptions { level, sloppy, repair, primaries: 0 };
-            let request = machine.read(now, &[key], options);
+            let request = match seen {
+                Some(seen) => machine.read_at_least(now, &[key], options, seen),
+                None => machine.read(now, &[key], options),
+            };
             request.map(|request| (request, Open::Read { key, called, kind }))
         };
         match result {
             Ok((request, open)) => {
                 self.open.insert((node, request), open);
+                if let Some(session) = session {
+                    self.sessions[session].waits = true;
+                }
             }
+            Err(RequestError::NotReplica) => access.marks.hit("not a replica"),
             Err(RequestError::Level(_)) if self.operates => {}
             Err(RequestError::Busy) => access.marks.hit("too many requests"),
             Err(RequestError::Unavailable { .. }) => access.marks.hit("unavailable"),
@@ -557,7 +644,7 @@ impl<S: Storage + 'static> Subject for QuorumSubject<S> {
             if end.is_some() {
                 marks.hit("kept");
             }
-            self.history.end(key, end.map(Register::tag))?;
+            self.kind.end(key, end)?;
         }
         Ok(())
     }

@@ -1,18 +1,52 @@
 //! Some seeds of the quorum store with every fault on.
 #![allow(clippy::unwrap_used)]
 
-use quorate_ring_sim::{OnHeap, OnInline};
+use quorate_ring::quorum::Heap;
+use quorate_ring_sim::{LwwSubject, OnHeap, OnInline, SiblingsSubject, Small};
 use quorate_sim::{Campaign, Subject, run, run_comparing_drain};
 
-#[test]
-fn nothing_acknowledged_is_lost() {
-    let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(100);
-    let from = std::env::var("FROM").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1);
+/// Runs seeds of both, and demands that each of these things has happened.
+fn check<A: Subject, B: Subject>(also: &[&str]) {
+    let number = |name| std::env::var(name).ok().and_then(|number| number.parse().ok());
+    let (seeds, from) = (number("SEEDS").unwrap_or(60), number("FROM").unwrap_or(1));
     let campaign = Campaign { from, seeds, nodes: None, threads: 2, rerun_every: 20 };
-    let outcome = campaign.run_alternating::<OnHeap, OnInline>(|_| ());
+    let outcome = campaign.run_alternating::<A, B>(|_| ());
     assert!(outcome.violation.is_none(), "{}", outcome.violation.unwrap());
     println!("{:?}", outcome.summary);
+    for mark in COMMON.iter().chain(also) {
+        assert!(outcome.summary.marks.get(mark) > 0, "there was no: {mark}");
+    }
 }
+
+const COMMON: [&str; 8] = [
+    "floor raised",
+    "hints kept",
+    "purged",
+    "replicas changed",
+    "session read",
+    "session write",
+    "sloppy write",
+    "swept",
+];
+
+#[test]
+fn registers_keep_their_promises() {
+    check::<OnHeap, OnInline>(&[]);
+}
+
+#[test]
+fn the_last_write_wins() {
+    check::<LwwSubject<Heap>, LwwSubject<Small>>(&["behind", "refused below the floor"]);
+}
+
+#[test]
+fn siblings_are_neither_lost_nor_false() {
+    check::<SiblingsSubject<Heap>, SiblingsSubject<Small>>(&[
+        "refused below the floor",
+        "not a replica",
+    ]);
+}
+
 #[test]
 fn drain_matches_poll() {
     fn check<S: Subject<Machine: Clone>>(seed: u64) {
@@ -21,4 +55,6 @@ fn drain_matches_poll() {
     }
     (1..=5).for_each(check::<OnHeap>);
     (1..=5).for_each(check::<OnInline>);
+    (1..=5).for_each(check::<LwwSubject<Heap>>);
+    (1..=5).for_each(check::<SiblingsSubject<Heap>>);
 }
