@@ -117,6 +117,7 @@ pub enum Failure {
     /// The value was to be later than what was read, and is not: form it again.
     Behind,
     /// Enough replicas answered a read, and what they have lacks what the reader [has seen](super::Node::read_at_least): ask again later. The event has what they have.
+    /// Of a key that was deleted so long ago that it may be purged, a [`Coordinator`](super::Coordinator) goes on with the context of that.
     Missing,
     /// Replicas have lost their disks, and do not know yet what they held.
     Blank,

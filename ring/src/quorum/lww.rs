@@ -86,8 +86,8 @@ impl<T: Clone + Eq + Hash + Debug + for<'a> Wire<'a>> Value for Lww<T> {
         self.stamp >= *seen
     }
 
-    fn is_nothing(seen: &Stamp) -> bool {
-        *seen == Stamp::default()
+    fn clock_of_seen(seen: &Stamp) -> u64 {
+        seen.time.to_bits()
     }
 
     fn is_tombstone(&self) -> bool {

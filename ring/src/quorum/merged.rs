@@ -55,8 +55,8 @@ impl<C: Crdt> Value for Merged<C> {
         matches!(self.0.compare(seen), Causality::Equal | Causality::After)
     }
 
-    fn is_nothing(seen: &C) -> bool {
-        *seen == seen.empty()
+    fn clock_of_seen(seen: &C) -> u64 {
+        if *seen == seen.empty() { 0 } else { u64::MAX }
     }
 
     fn is_tombstone(&self) -> bool {

@@ -27,6 +27,8 @@ pub(crate) struct Requests<V: Value, S: Storage> {
     max_key_len: usize,
     /// No new value up to this clock is taken.
     floor: u64,
+    /// What was up to this clock, all replicas have, or have purged.
+    purged: u64,
     /// Nodes that the application says are down.
     down: InlineList<NodeId, MAX_PREFERENCE>,
 }
@@ -128,6 +130,7 @@ impl<V: Value, S: Storage> Requests<V, S> {
             attempts: config.attempts,
             max_key_len: config.max_key_len,
             floor: 0,
+            purged: 0,
             down: InlineList::with_limit(MAX_PREFERENCE),
         }
     }
@@ -143,6 +146,11 @@ impl<V: Value, S: Storage> Requests<V, S> {
     /// New values must have a clock above this.
     pub(crate) fn raise_floor(&mut self, floor: u64) {
         self.floor = self.floor.max(floor);
+    }
+
+    /// Tombstones up to this clock are purged.
+    pub(crate) fn raise_purged(&mut self, floor: u64) {
+        self.purged = self.purged.max(floor);
     }
 
     /// A node is up or down, as far as the application knows.
@@ -204,7 +212,6 @@ impl<V: Value, S: Storage> Requests<V, S> {
         let targets = Targets::new(layout, token)?;
         let need = targets.need(options.level, options.primaries)?;
         self.check_alive(&targets, need, options.sloppy)?;
-        let seen = seen.filter(|seen| !V::is_nothing(seen));
         let kind = Kind::Read(options);
         let values = (None, None, seen);
         self.begin(now, key, token, kind, Phase::Collect, values, targets, need, options.sloppy)
@@ -598,7 +605,7 @@ impl<V: Value, S: Storage> Requests<V, S> {
                 request.follow(self.floor, write);
                 self.ask(place);
             }
-            Phase::Collect if request.has_all_seen(need) => {
+            Phase::Collect if request.has_all_seen(need, self.purged) => {
                 if request.collected() {
                     self.ask(place);
                 } else {
@@ -745,12 +752,13 @@ impl<V: Value, S: Storage> InFlight<V, S> {
         }
     }
 
-    fn has_all_seen(&self, need: Need) -> bool {
-        self.targets.is_met(self.answered, need)
-            && self
-                .seen
-                .as_ref()
-                .is_none_or(|seen| self.value.as_ref().is_some_and(|value| value.includes(seen)))
+    /// Whether enough have answered, and what they have includes what the reader has seen, unless that was purged.
+    fn has_all_seen(&self, need: Need, purged: u64) -> bool {
+        let includes = |seen: &V::Context| {
+            V::clock_of_seen(seen) <= purged
+                || self.value.as_ref().is_some_and(|value| value.includes(seen))
+        };
+        self.targets.is_met(self.answered, need) && self.seen.as_ref().is_none_or(includes)
     }
 
     /// Takes over the value of a node.

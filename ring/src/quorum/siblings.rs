@@ -31,8 +31,9 @@ where
         self.context().includes(seen)
     }
 
-    fn is_nothing(seen: &VersionVector<A>) -> bool {
-        seen.is_empty()
+    /// All writes that were seen, and all of them replaced.
+    fn clock_of_seen(seen: &VersionVector<A>) -> u64 {
+        writes(seen).saturating_mul(2)
     }
 
     fn is_tombstone(&self) -> bool {
@@ -41,8 +42,7 @@ where
 
     /// The writes, and those of them that were replaced: one of the two grows with each change.
     fn clock(&self) -> u64 {
-        let entries = self.context().entries().iter();
-        let writes = entries.fold(0_u64, |sum, dot| sum.saturating_add(dot.counter()));
+        let writes = writes(self.context());
         let replaced = writes.saturating_sub(self.len() as u64);
         writes.saturating_add(replaced)
     }
@@ -63,4 +63,8 @@ where
         *self = merged;
         Ok(())
     }
+}
+
+fn writes<A: Storage>(context: &VersionVector<A>) -> u64 {
+    context.entries().iter().fold(0, |sum, dot| sum.saturating_add(dot.counter()))
 }

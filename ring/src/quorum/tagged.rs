@@ -111,8 +111,8 @@ impl<T: Clone + Eq + Hash + Debug + for<'a> Wire<'a>> Value for Tagged<T> {
         self.tag >= *seen
     }
 
-    fn is_nothing(seen: &Tag) -> bool {
-        *seen == Tag::default()
+    fn clock_of_seen(seen: &Tag) -> u64 {
+        seen.number
     }
 
     fn is_tombstone(&self) -> bool {

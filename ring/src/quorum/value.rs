@@ -55,9 +55,10 @@ pub trait Value: Clone + PartialEq + Eq + Hash + Debug + for<'a> Wire<'a> {
     #[must_use]
     fn includes(&self, seen: &Self::Context) -> bool;
 
-    /// Whether this is the context of a client that has seen nothing of the key: every read includes that, one of a key that is nowhere too.
+    /// A tombstone that includes what was seen has at least this [clock](Self::clock), and so had what was seen: once tombstones up to that are
+    /// purged, all replicas have what was seen, or have purged it. 0 of one who has seen nothing.
     #[must_use]
-    fn is_nothing(seen: &Self::Context) -> bool;
+    fn clock_of_seen(seen: &Self::Context) -> u64;
 
     /// Whether the key was deleted, and nothing was written since.
     #[must_use]

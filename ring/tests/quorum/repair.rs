@@ -276,3 +276,20 @@ fn erased_replica_answers_no_reads() {
     net.run();
     assert_eq!(net.told(3), [Told::Found(Some(Tagged::nth(1, 5)))]);
 }
+
+#[test]
+fn client_that_has_seen_a_purged_key_reads_on() {
+    let layout = Same::new(&[1]);
+    let mut net = Net::<Register>::new(&[1], &layout);
+    let (member, floor) = (vec![3, 1], vec![5, 9]);
+    net.disks[0].1 = vec![member, floor];
+    net.restart(1, &layout);
+    let now = net.now;
+    let seen = |number| Register::nth(number, 5).context();
+    net.node(1).read_at_least(now, b"k", read(ReadRepair::Off), seen(9)).unwrap();
+    net.run();
+    assert_eq!(net.told(1), [Told::Found(None)]);
+    net.node(1).read_at_least(now, b"k", read(ReadRepair::Off), seen(10)).unwrap();
+    net.run();
+    assert_eq!(net.told(1), []); // that is above the floor: somebody has it
+}

@@ -197,6 +197,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// Reads the value of a key that includes what was seen of it: it waits for more replicas than the level asks for, if those that answered first have less.
     ///
+    /// With the context of what a client has read and written last ([`Value::context`]) its reads do not go back, and include its own writes, whatever the levels.
+    /// What was deleted and purged meanwhile is not waited for: the client goes on with the context of what it reads then.
+    ///
     /// # Errors
     ///
     /// [`RequestError`]; nothing was sent or changed.
@@ -337,6 +340,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
     fn tick(&mut self, now: Instant) {
         self.started = true;
         self.now = self.now.max(now);
+        self.requests.raise_purged(self.replica.frontier().floor());
         self.requests.tick(self.now);
         if self.handoff.is_due(self.now) {
             self.hand_over();
