@@ -384,7 +384,7 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
                 let (key, write, session) = match self.open.remove(&(node, request)) {
                     Some(Open::Write { key, write, session, .. }) => (key, Some(write), session),
                     Some(Open::Read { key, kind: ReadKind::Session(session), .. }) => {
-                        if matches!(failure, Failure::Timeout { .. }) {
+                        if matches!(failure, Failure::Timeout { .. } | Failure::Missing) {
                             marks.hit("session read timed out");
                         }
                         (key, None, Some(session))
@@ -392,6 +392,7 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
                     Some(Open::Read { key, .. }) => (key, None, None),
                     None => return Err("a request that nobody made fails".into()),
                 };
+                let reads_in_session = session.is_some() && write.is_none();
                 self.free(session);
                 let floor = self.shadows[node].status().floor;
                 let place = Place { node, now, key, stored: seen, floor, seen: None };
@@ -400,6 +401,7 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
                     _ if of_kind.is_some() => of_kind.into_iter().for_each(|mark| marks.hit(mark)),
                     Failure::Stale { .. } if self.operates => marks.hit("stale"),
                     Failure::Timeout { .. } => marks.hit("timeout"),
+                    Failure::Missing if reads_in_session => marks.hit("missing"),
                     Failure::Full => marks.hit("full"),
                     Failure::Blank => marks.hit("blank"),
                     other => return Err(format!("a request failed: {other}")),
