@@ -1,0 +1,70 @@
+use quorate_clocks::Stamp;
+use quorate_core::{DecodeError, Reader, Wire, Writer};
+use quorate_ring::quorum::{Lww, Order, ReadRepair, Tagged, Value};
+
+/// What a person stores.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Wire<'_> for Bytes {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.bytes(&self.0);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self(input.bytes()?.to_vec()))
+    }
+}
+
+/// A kind of value that this program can keep.
+pub trait Stored: Value<Context: Send> + Send + 'static {
+    /// Whether a write asks first what is there.
+    const ORDER: Order;
+    /// What a read does for replicas that are behind, if the command does not say it.
+    const REPAIR: ReadRepair;
+
+    /// What is to be written at this time; `None` deletes.
+    fn form(stamp: Stamp, data: Option<Bytes>) -> Self;
+
+    /// What a person stored; `None` if it was deleted.
+    fn data(&self) -> Option<&Bytes>;
+
+    /// The time of the write, if it has one: the reader's clock goes on from there.
+    fn stamp(&self) -> Option<Stamp>;
+}
+
+/// Of two writes the later one stays, by the clocks of the writers.
+impl Stored for Lww<Bytes> {
+    const ORDER: Order = Order::Formed;
+    const REPAIR: ReadRepair = ReadRepair::Background;
+
+    fn form(stamp: Stamp, data: Option<Bytes>) -> Self {
+        data.map_or(Self::tombstone(stamp), |data| Self::new(stamp, data))
+    }
+
+    fn data(&self) -> Option<&Bytes> {
+        self.get()
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        Some(Self::stamp(self))
+    }
+}
+
+/// A linearizable register: no clock counts.
+impl Stored for Tagged<Bytes> {
+    const ORDER: Order = Order::AfterRead;
+    const REPAIR: ReadRepair = ReadRepair::Blocking;
+
+    fn form(_: Stamp, data: Option<Bytes>) -> Self {
+        data.map_or_else(Self::tombstone, Self::new)
+    }
+
+    fn data(&self) -> Option<&Bytes> {
+        self.get()
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        None
+    }
+}
