@@ -259,7 +259,11 @@ impl Kind for Dotted {
     }
 
     fn forget_weak(&mut self) {
-        self.keys.values_mut().flatten().for_each(|past| past.weak = false);
+        for past in self.keys.values_mut().flatten() {
+            past.weak = false;
+            // one that is not on a quorum may have been on that disk alone, whoever was told of it
+            past.observed &= past.acknowledged.is_some();
+        }
     }
 
     fn end(&self, key: u8, value: Option<&Values>) -> Result<(), String> {

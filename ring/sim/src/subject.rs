@@ -364,9 +364,11 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
                             marks.hit("session read");
                             self.kind.read_after(key, seen, value)?;
                         }
+                        // it includes what was seen, or that was purged
+                        let seen = &mut self.sessions[session].seen;
                         if let Some(value) = value {
-                            self.sessions[session].see(key, value.context());
-                        } else if self.sessions[session].seen.remove(&key).is_some() {
+                            seen.insert(key, value.context());
+                        } else if seen.remove(&key).is_some() {
                             marks.hit("session read of a purged key");
                         }
                     }
