@@ -27,6 +27,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             self.replica.owe(asked, AnswerKind::Refused(Reason::Stale), Ticket::default());
             return Ok(());
         }
+        if self.layout.node_after(None) != Some(asked.by) {
+            return Err(Rejected::Impossible); // only the node with the lowest id asks for it
+        }
         self.replica.raise_floor(floor);
         self.seal(sealed);
         if known {
