@@ -33,11 +33,11 @@ pub(crate) use sealed::Kinds;
 ///
 /// | parameter | unit | when it is full |
 /// |---|---|---|
-/// | `KEYS` | keys that a replica holds, tombstones among them | writes of other keys are refused with [`Refusal::Full`](super::Refusal::Full) |
+/// | `KEYS` | keys that a replica holds, tombstones among them | writes of other keys are refused with [`Failure::Full`](super::Failure::Full) |
 /// | `KEY_BYTES` | bytes of a key | [`RequestError::KeyTooLong`](super::RequestError::KeyTooLong) |
 /// | `REQUESTS` | requests of a coordinator in flight | [`RequestError::Busy`](super::RequestError::Busy) |
 /// | `ANSWERS` | answers that a replica owes | [`Rejected::Full`](quorate_core::Rejected::Full) |
-/// | `HINTS` | writes that are kept for others | writes of sloppy quorums are refused with [`Refusal::Full`](super::Refusal::Full) |
+/// | `HINTS` | writes that are kept for others | writes of sloppy quorums are refused with [`Failure::Full`](super::Failure::Full) |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Inline<
     const KEYS: usize,

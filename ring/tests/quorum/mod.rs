@@ -11,5 +11,6 @@ mod net;
 mod registers;
 mod repair;
 mod sessions;
+mod storages;
 mod sweeps;
 mod walks;

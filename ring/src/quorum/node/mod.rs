@@ -53,7 +53,7 @@ use crate::quorum::{
 ///
 /// A delete is a write of a tombstone ([`Value::is_tombstone`]). One that is older than [`purge_us`](Config::purge_us) is forgotten once every replica has it and nothing older
 /// can come back: the nodes agree on a floor ([`Status::floor`]), a [clock](Value::clock) up to which no change is taken any more, from hints, late messages and clients alike.
-/// A write below it fails with [`Failure::Purged`] and has to be formed with a higher clock; [`Order::AfterRead`](super::Order::AfterRead) sees to that. While a
+/// A write below it fails with [`Failure::Purged`](super::Failure::Purged) and has to be formed with a higher clock; [`Order::AfterRead`](super::Order::AfterRead) sees to that. While a
 /// node is down the floor stays where it is, and tombstones are kept.
 ///
 /// # Changing the replicas
