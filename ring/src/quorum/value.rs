@@ -64,8 +64,8 @@ pub trait Value: Clone + PartialEq + Eq + Hash + Debug + for<'a> Wire<'a> {
     #[must_use]
     fn is_tombstone(&self) -> bool;
 
-    /// A number that grows with the value: of two that are ordered, the later one has the higher
-    /// number. Once tombstones up to a number may be purged, no change with that number or a lower one is taken any more; see
+    /// A number that grows with the value: merging never lowers it, and a value that [follows](Self::follow) another has a higher one. Concurrent
+    /// writes may have the same. Once tombstones up to a number may be purged, no change with that number or a lower one is taken any more; see
     /// [`Node`](super::Node#deletes).
     #[must_use]
     fn clock(&self) -> u64;
