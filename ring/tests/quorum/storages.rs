@@ -69,7 +69,8 @@ fn poll<S: Storage>(node: &mut Node<Tagged<u8>, Same, S>) -> Said {
 fn view<S: Storage>(node: &Node<Tagged<u8>, Same, S>) -> (String, Option<Instant>, Vec<Vec<u8>>) {
     let records = node.checkpoint().map(|record: Record<'_, Tagged<u8>>| record.to_vec());
     let values = (0..5).map(|key| format!("{:?}", node.local(&[key])));
-    let text = format!("{:?} {:?} {}", node.status(), node.rejections(), values.collect::<String>());
+    let text =
+        format!("{:?} {:?} {}", node.status(), node.rejections(), values.collect::<String>());
     (text, node.deadline(), records.collect())
 }
 
@@ -93,6 +94,9 @@ impl Pair {
     }
 }
 
+/// Two nodes that must do alike, what is on their disk, and what is not yet.
+type Kept = (Pair, Vec<Vec<u8>>, Vec<(Ticket, Vec<u8>)>);
+
 /// The same call of both.
 macro_rules! both {
     ($pair:expr, $node:ident => $call:expr) => {
@@ -103,7 +107,7 @@ macro_rules! both {
 struct World {
     rng: Rng,
     now: Instant,
-    nodes: BTreeMap<u64, (Pair, Vec<Vec<u8>>, Vec<(Ticket, Vec<u8>)>)>,
+    nodes: BTreeMap<u64, Kept>,
     wire: Vec<(u64, u64, Vec<u8>)>,
     incarnation: u64,
     tally: Tally,
@@ -156,10 +160,8 @@ impl World {
         let (result, said) = match choice {
             9 => both!(pair, node => { node.set_down(other, down); Ok(()) }),
             10 => {
-                let value =
-                    if byte < 80 { Tagged::tombstone() } else { Tagged::new(byte) };
-                let options =
-                    WriteOptions { level, sloppy, order: Order::AfterRead, primaries: 0 };
+                let value = if byte < 80 { Tagged::tombstone() } else { Tagged::new(byte) };
+                let options = WriteOptions { level, sloppy, order: Order::AfterRead, primaries: 0 };
                 both!(pair, node => node.write(now, &key, value.clone(), options).map(drop))
             }
             11 => {
@@ -171,7 +173,7 @@ impl World {
             7 => {
                 let ticket = pending.last().map(|(ticket, _)| *ticket);
                 durable.extend(pending.drain(..).map(|(_, record)| record));
-                both!(pair, node => { ticket.map(|ticket| node.persisted(ticket)); Ok(()) })
+                both!(pair, node => { if let Some(ticket) = ticket { node.persisted(ticket); } Ok(()) })
             }
             _ => both!(pair, node => { node.tick(now); Ok(()) }),
         };
@@ -192,8 +194,7 @@ impl World {
         let now = self.now;
         let message = || Message::from_slice(&bytes).unwrap();
         let (pair, ..) = self.nodes.get_mut(&to).unwrap();
-        let (result, said) =
-            both!(pair, node => node.receive(now, NodeId::new(from), message()));
+        let (result, said) = both!(pair, node => node.receive(now, NodeId::new(from), message()));
         self.tally.no_room_for_answers += u64::from(result == Err(Rejected::Full));
         self.send(to, said);
     }
