@@ -18,6 +18,7 @@
 mod contents;
 pub mod dotted;
 mod history;
+pub mod hostile;
 pub mod kind;
 mod migration;
 #[cfg(feature = "model")]
