@@ -18,12 +18,13 @@ fn check<A: Subject, B: Subject>(also: &[&str]) {
     }
 }
 
-const COMMON: [&str; 8] = [
+const COMMON: [&str; 9] = [
     "floor raised",
     "hints kept",
     "purged",
     "replicas changed",
     "session read",
+    "session read of a purged key",
     "session write",
     "sloppy write",
     "swept",

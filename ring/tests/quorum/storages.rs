@@ -94,9 +94,6 @@ impl Pair {
     }
 }
 
-/// Two nodes that must do alike, what is on their disk, and what is not yet.
-type Kept = (Pair, Vec<Vec<u8>>, Vec<(Ticket, Vec<u8>)>);
-
 /// The same call of both.
 macro_rules! both {
     ($pair:expr, $node:ident => $call:expr) => {
@@ -104,10 +101,13 @@ macro_rules! both {
     };
 }
 
+/// What is on its disk, and what is not yet.
+type WithDisk = (Pair, Vec<Vec<u8>>, Vec<(Ticket, Vec<u8>)>);
+
 struct World {
     rng: Rng,
     now: Instant,
-    nodes: BTreeMap<u64, Kept>,
+    nodes: BTreeMap<u64, WithDisk>,
     wire: Vec<(u64, u64, Vec<u8>)>,
     incarnation: u64,
     tally: Tally,
@@ -171,9 +171,9 @@ impl World {
                 both!(pair, node => node.read(now, &key, options).map(drop))
             }
             7 => {
-                let ticket = pending.last().map(|(ticket, _)| *ticket);
+                let ticket = pending.last().map_or(Ticket::default(), |(ticket, _)| *ticket);
                 durable.extend(pending.drain(..).map(|(_, record)| record));
-                both!(pair, node => { if let Some(ticket) = ticket { node.persisted(ticket); } Ok(()) })
+                both!(pair, node => { node.persisted(ticket); Ok(()) })
             }
             _ => both!(pair, node => { node.tick(now); Ok(()) }),
         };
