@@ -552,10 +552,18 @@ impl<S: Storage + 'static> Subject for MigrationSubject<S> {
                 (one.peer, one.number) == (to, handover) && one.progress >= Progress::Arrived
             }),
             Message::Position { handover, session, item, complete, .. } => {
-                shadow.checkpoint().any(|record| {
-                    matches!(record, Record::Incoming { from, handover: h, session: s, item: i, complete: c, .. }
-                        if (from, h) == (to, handover) && (s, i, c) >= (session, item, complete))
-                })
+                let is_it = |record| match record {
+                    Record::Incoming {
+                        from,
+                        handover: of,
+                        session: s,
+                        item: i,
+                        complete: c,
+                        ..
+                    } => (from, of) == (to, handover) && (s, i, c) >= (session, item, complete),
+                    _ => false,
+                };
+                shadow.checkpoint().any(is_it)
             }
             _ => true,
         };
