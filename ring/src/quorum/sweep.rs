@@ -178,6 +178,8 @@ impl Sweep {
         match &mut self.pass {
             None => self.begin(reads),
             Some(Pass { step: Step::Choose, .. }) => self.choose(reads),
+            // what goes out next is the value that is wanted, as soon as it is asked for
+            Some(Pass { step: Step::Repair { .. }, .. }) => {}
             Some(pass) if pass.attempt >= reads.config.attempts => {
                 self.give_up(reads.now, reads.config)
             }

@@ -1,6 +1,7 @@
 //! Requests of the quorum store, message by message.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod attack;
 mod conformance;
 mod coordinator;
 mod formed;

@@ -111,7 +111,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                         Body::Summary { salt, first, last, keys, fingerprint }
                     }
                     Step::Offer => Body::Offer { salt, first, last, digests: &pass.offered },
-                    _ => {
+                    Step::Choose | Step::Repair { .. } => return None, // nothing of these is due
+                    Step::End => {
                         let frontier = self.replica.frontier();
                         let (incarnation, number) = pass.asked;
                         let (floor, sealed) = (frontier.floor(), frontier.sealed());

@@ -1,0 +1,188 @@
+//! The quorum store against whoever wants it to lose what it acknowledged, to bring back what was deleted, or to stand still.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use quorate_core::{Machine as _, NodeId, Output, Rejected, Shown, Wire as _};
+use quorate_ring::quorum::{
+    Failure, Inline, Layout, Level, Membership, Message, Node, Order, ReadOptions, ReadRepair,
+    Tagged, Value as _, WriteOptions,
+};
+use quorate_ring::topology::Version;
+use quorate_ring::{PreferenceList, Token, Zone};
+
+use super::net::{Envelope, Net, Same, Told, config};
+
+type Register = Tagged<u32>;
+
+/// Numbers of messages that ask for a seal and for a sweep that rebuilds have these bits.
+const SEAL: u64 = 3 << 62;
+const REBUILD: u64 = 1 << 62;
+
+fn write(level: Level) -> WriteOptions {
+    WriteOptions { level, ..WriteOptions::default() }
+}
+
+fn read(repair: ReadRepair) -> ReadOptions {
+    ReadOptions { repair, ..ReadOptions::default() }
+}
+
+fn varint(bytes: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+/// A message of the topology of epoch 1: its kind, and numbers.
+fn forged(incarnation: u64, number: u64, kind: u64, fields: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for field in [incarnation, number, 1, 0, kind].iter().chain(fields) {
+        varint(&mut bytes, *field);
+    }
+    bytes
+}
+
+fn seal(sealed: u64) -> Vec<u8> {
+    forged(7, SEAL | 9, 14, &[1, 0, sealed])
+}
+
+fn text(bytes: &[u8]) -> String {
+    Shown(&Message::<Register>::from_slice(bytes).unwrap()).to_string()
+}
+
+fn forge(net: &mut Net<Register>, from: u64, to: u64, bytes: Vec<u8>) -> Result<(), Rejected> {
+    net.give(&Envelope { from, to, bytes })
+}
+
+fn erase(net: &mut Net<Register>, id: u64, layout: &Same) {
+    let disk = net.disks.iter_mut().find(|(at, ..)| *at == id).unwrap();
+    disk.1.clear();
+    net.restart(id, layout);
+}
+
+/// Where node 3 holds nothing any more, and where it is to hold everything again.
+fn without_3() -> Same {
+    Same { epoch: 2, fallbacks: vec![3], ..Same::new(&[1, 2]) }
+}
+
+fn with_3_again() -> Same {
+    Same { epoch: 3, next: Some(vec![1, 2, 3]), ..without_3() }
+}
+
+/// Two ranges with other nodes each, whose lookups are counted.
+#[derive(Clone, Debug)]
+struct Split {
+    lookups: Rc<Cell<u64>>,
+}
+
+impl Layout for Split {
+    fn version(&self) -> Version {
+        Version { epoch: 1, digest: 0 }
+    }
+
+    fn token(&self, key: &[u8]) -> Token {
+        Token::new(u64::from(key[0]))
+    }
+
+    fn replicas(&self, at: Token) -> PreferenceList {
+        let nodes = if at.get() < 64 { [1, 2] } else { [2, 3] };
+        let walk = || nodes.into_iter().map(|id| (NodeId::new(id), Zone::default()));
+        PreferenceList::select(walk, 1, 2, 0)
+    }
+
+    fn end_of_range(&self, at: Token) -> Token {
+        if at.get() < 64 { Token::new(63) } else { Token::MAX }
+    }
+
+    fn node_after(&self, after: Option<NodeId>) -> Option<NodeId> {
+        self.lookups.set(self.lookups.get() + 1);
+        let nodes = [1, 2, 3].map(NodeId::new).into_iter();
+        nodes.filter(|node| after.is_none_or(|after| *node > after)).min()
+    }
+
+    fn membership(&self, node: NodeId) -> Membership {
+        self.lookups.set(self.lookups.get() + 1);
+        if node.get() <= 3 { Membership::Member } else { Membership::None }
+    }
+}
+
+type SplitNode = Node<Register, Split, Inline<8, 16, 4, 16, 4>>;
+
+fn split_node(id: u64) -> SplitNode {
+    let layout = Split { lookups: Rc::default() };
+    Node::new(NodeId::new(id), 7, layout, config()).unwrap()
+}
+
+/// What the node sends, with its disk written at once.
+fn drain(node: &mut SplitNode) -> Vec<(u64, Vec<u8>)> {
+    let mut sent = Vec::new();
+    loop {
+        let mut last = None;
+        while let Some(output) = node.poll() {
+            match output {
+                Output::Persist(ticket, _) => last = Some(ticket),
+                Output::Send(to, message) => {
+                    let mut bytes = vec![0; message.encoded_len()];
+                    message.to_slice(&mut bytes).unwrap();
+                    sent.push((to.get(), bytes));
+                }
+                Output::Event(_) => {}
+            }
+        }
+        let Some(ticket) = last else { return sent };
+        node.persisted(ticket);
+    }
+}
+
+fn take(node: &mut SplitNode, now: quorate_core::Instant, from: u64, bytes: &[u8]) {
+    node.receive(now, NodeId::new(from), Message::from_slice(bytes).unwrap()).unwrap();
+}
+
+/// What the node says when it is asked to seal up to 5.
+fn report(node: &mut SplitNode, now: quorate_core::Instant) -> String {
+    take(node, now, 1, &seal(5));
+    let sent = drain(node);
+    let (_, bytes) = sent.iter().find(|(to, _)| *to == 1).unwrap();
+    text(bytes)
+}
+
+#[test]
+fn rebuild_is_not_over_while_a_repair_is_under_way() {
+    let layout = Same::new(&[1, 2, 3]);
+    let mut net = Net::<Register>::new(&[1, 2, 3], &layout);
+    let now = net.now;
+    net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::Count(2))).unwrap();
+    net.run_among(&[1, 3]);
+    assert_eq!(net.told(1), [Told::Written { superseded: false }]);
+    for _ in 0..4 {
+        net.tick(1_000); // the write is tried for node 2, in vain
+        net.wire.clear();
+    }
+    erase(&mut net, 3, &layout);
+    for _ in 0..8 {
+        net.tick(1_000);
+        while let Some(envelope) = net.wire.pop_front() {
+            let text = text(&envelope.bytes);
+            if text.contains("Want") {
+                // time passes before the node puts out what it owes
+                let (now, message) = (net.now, Message::from_slice(&envelope.bytes).unwrap());
+                let node = net.node(envelope.to);
+                node.receive(now, NodeId::new(envelope.from), message).unwrap();
+                node.tick(now);
+                net.settle_disks();
+            } else if !text.contains("Write") {
+                net.give(&envelope).unwrap();
+            }
+        }
+    }
+    assert_eq!(net.node(3).local(b"k"), None);
+    assert!(!net.node(3).status().founded);
+    for _ in 0..8 {
+        net.tick(1_000);
+        net.run();
+    }
+    assert_eq!(net.node(3).local(b"k"), Some(&Tagged::nth(1, 5)));
+    assert!(net.node(3).status().founded);
+}
