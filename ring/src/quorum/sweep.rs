@@ -34,6 +34,8 @@ pub(crate) struct Sweep {
     /// When the next pass begins, or the next run.
     next_at: Instant,
     last_peer: Option<NodeId>,
+    /// The node of the first pass of this rotation.
+    first_peer: Option<NodeId>,
     /// Who asked for a pass, and with which incarnation and number.
     asked_by: Option<(NodeId, u64, u64)>,
     /// Where nobody has been met yet: up to here it was looked.
@@ -128,6 +130,7 @@ impl Sweep {
             pass: None,
             next_at: first_at,
             last_peer: None,
+            first_peer: None,
             asked_by: None,
             scanned: Token::MIN,
             rotation: 1,
@@ -151,6 +154,7 @@ impl Sweep {
             self.last_clean = self.rotation;
         }
         self.rotation = self.rotation.saturating_add(1);
+        self.first_peer = None;
     }
 
     pub(crate) const fn pass(&self) -> Option<&Pass> {
@@ -241,6 +245,7 @@ impl Sweep {
         reads: &Reads<'_, V, S, L>,
     ) {
         self.passes = self.passes.saturating_add(1);
+        self.first_peer = self.first_peer.or(Some(peer));
         self.pass = Some(Pass {
             peer,
             version: reads.layout.version(),
@@ -293,6 +298,8 @@ impl Sweep {
             self.last_peer = pass.peers.next.or(pass.peers.lowest);
             self.scanned = Token::MIN;
             if pass.peers.next.is_none() {
+                // a key that came behind the last pass of the rotation before may be shared with a lower node than any that was met until then
+                self.is_clean &= pass.peers.lowest >= self.first_peer;
                 self.end_rotation();
                 self.is_clean = complete; // otherwise the lowest was perhaps not met
             }
