@@ -224,6 +224,10 @@ impl<V: Value, S: Storage> Replica<V, S> {
         key: &[u8],
         value: V,
     ) {
+        if !self.founded {
+            // it does not know the floor: below it the owner would not take the value, and nobody would have it
+            return self.owe(asked, AnswerKind::Refused(Reason::Blank), Ticket::default());
+        }
         let tickets = &mut self.tickets;
         if !self.frontier.takes(value.clock(), false) {
             let floor = self.frontier.sealed();

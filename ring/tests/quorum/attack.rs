@@ -188,6 +188,24 @@ fn rebuild_is_not_over_while_a_repair_is_under_way() {
 }
 
 #[test]
+fn node_that_does_not_know_the_floor_keeps_nothing_for_others() {
+    let layout = Same { fallbacks: vec![4], ..Same::new(&[1, 2, 3]) };
+    let mut net = Net::<Register>::new(&[1, 2, 3, 4], &layout);
+    erase(&mut net, 4, &layout);
+    net.node(1).set_down(NodeId::new(3), true);
+    let now = net.now;
+    let options = WriteOptions { sloppy: true, ..write(Level::All) };
+    net.node(1).write(now, b"k", Tagged::nth(1, 5), options).unwrap();
+    for _ in 0..5 {
+        net.run_among(&[1, 2, 4]);
+        net.tick(1_000);
+    }
+    let blank = Told::Failed(Failure::Blank, None);
+    assert!(net.told(1).contains(&blank));
+    assert_eq!(net.node(4).status().hints, 0);
+}
+
+#[test]
 fn round_of_sweeps_that_left_a_replica_out_counts_for_nothing() {
     let mut node = split_node(2);
     node.found();
