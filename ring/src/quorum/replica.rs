@@ -198,8 +198,17 @@ impl<V: Value, S: Storage> Replica<V, S> {
             {
                 return Err(refused);
             }
-            if !entry.value.merge(&value)? {
+            let changed = entry.value.merge(&value)?;
+            let is_purged =
+                entry.value.is_tombstone() && entry.value.clock() <= self.frontier.floor();
+            if !changed && (!entry.done || is_purged) {
                 return Ok((entry.value != value, entry.ticket));
+            }
+            if !changed {
+                // it was to go as the layout was, and the record of that must not pass for the record of this value
+                let superseded = entry.value != value;
+                entry.done = false;
+                return Ok((superseded, self.keys.set_due(place, || tickets.issue())));
             }
             (entry.since, entry.done) = (now, false);
             self.frontier.count(clock, self.rotation);

@@ -206,6 +206,36 @@ fn node_that_does_not_know_the_floor_keeps_nothing_for_others() {
 }
 
 #[test]
+fn key_that_is_about_to_go_is_recorded_anew_before_a_write_of_it_is_acknowledged() {
+    let mut net = Net::<Register>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
+    let now = net.now;
+    net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
+    net.run();
+    let node = net.node(3);
+    node.set_layout(without_3());
+    node.tick(now); // the key is to go, and that is not recorded yet
+    node.set_layout(with_3_again());
+    net.node(1).set_layout(with_3_again());
+    net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
+    let now = net.now;
+    while let Some(Output::Send(to, message)) = net.node(1).poll() {
+        let mut bytes = vec![0; message.encoded_len()];
+        message.to_slice(&mut bytes).unwrap();
+        if to == NodeId::new(3) {
+            let message = Message::from_slice(&bytes).unwrap();
+            net.node(3).receive(now, NodeId::new(1), message).unwrap();
+            break;
+        }
+    }
+    net.settle_disks();
+    let answers = core::mem::take(&mut net.wire);
+    assert!(answers.iter().any(|answer| text(&answer.bytes).contains("Written")));
+    assert_eq!(net.node(3).local(b"k"), Some(&Tagged::nth(1, 5)));
+    net.restart(3, &with_3_again());
+    assert_eq!(net.node(3).local(b"k"), Some(&Tagged::nth(1, 5)));
+}
+
+#[test]
 fn round_of_sweeps_that_left_a_replica_out_counts_for_nothing() {
     let mut node = split_node(2);
     node.found();
