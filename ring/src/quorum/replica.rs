@@ -27,7 +27,7 @@ pub(crate) struct Replica<V: Value, S: Storage> {
     founded: bool,
     founded_ticket: Ticket,
     founding_due: bool,
-    /// What was recorded last: it goes, if it is done.
+    /// What was recorded last to be done: it goes, if it still is.
     recorded: Option<RecordDue>,
 }
 
@@ -489,7 +489,12 @@ impl<V: Value, S: Storage> Replica<V, S> {
             RecordDue::Key(place) => self.keys.clear_due(place),
             RecordDue::Hint(place) => self.hints.clear_due(place),
         }
-        self.recorded = Some(due.1);
+        // of a value that is to go only later the removal has a record of its own
+        self.recorded = match due.1 {
+            RecordDue::Key(place) if self.keys.is_done(place) => Some(due.1),
+            RecordDue::Hint(place) if self.hints.is_done(place) => Some(due.1),
+            _ => None,
+        };
         Some(due)
     }
 

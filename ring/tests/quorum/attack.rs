@@ -236,6 +236,28 @@ fn key_that_is_about_to_go_is_recorded_anew_before_a_write_of_it_is_acknowledged
 }
 
 #[test]
+fn key_that_goes_right_after_its_record_was_made_goes_from_the_disk_too() {
+    let mut net = Net::<Register>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
+    let now = net.now;
+    net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
+    net.settle_disks();
+    let envelope = net.wire.iter().find(|envelope| envelope.to == 3).unwrap().clone();
+    let message = Message::from_slice(&envelope.bytes).unwrap();
+    net.node(3).receive(now, NodeId::new(1), message).unwrap();
+    // the driver takes the record, and time passes before it asks for more
+    let Some(Output::Persist(ticket, record)) = net.node(3).poll() else { panic!() };
+    let mut bytes = vec![0; record.encoded_len()];
+    record.to_slice(&mut bytes).unwrap();
+    net.disks.iter_mut().find(|(at, ..)| *at == 3).unwrap().2.push((ticket, bytes));
+    net.node(3).set_layout(without_3());
+    net.node(3).tick(now);
+    net.settle_disks();
+    assert_eq!(net.node(3).local(b"k"), None);
+    net.restart(3, &without_3());
+    assert_eq!(net.node(3).local(b"k"), None);
+}
+
+#[test]
 fn round_of_sweeps_that_left_a_replica_out_counts_for_nothing() {
     let mut node = split_node(2);
     node.found();
