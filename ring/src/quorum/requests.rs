@@ -429,7 +429,8 @@ impl<V: Value, S: Storage> Requests<V, S> {
         let Some(request) = self.in_flight.get_mut(place) else { return };
         match request.outcome {
             Outcome::Open => {}
-            Outcome::Due(_) => return,
+            // its nodes are those of the layout before: what is not repaired is left to sweeps
+            Outcome::Due(_) => return request.stop(),
             Outcome::Told => {
                 self.in_flight.remove(place);
                 return;
@@ -852,8 +853,12 @@ impl<V: Value, S: Storage> InFlight<V, S> {
         let of_time = if lacks_seen { Failure::Missing } else { timeout };
         let failure = failure.or(self.refusal).unwrap_or(of_time);
         self.outcome = Outcome::Due(Some(failure));
+        self.stop();
+    }
+
+    /// Nothing more is sent.
+    fn stop(&mut self) {
         self.phase = Phase::Spread;
-        // nothing more is sent
         self.answered = self.targets.asked();
         (self.due, self.topology_due) = (0, 0);
     }

@@ -258,6 +258,38 @@ fn key_that_goes_right_after_its_record_was_made_goes_from_the_disk_too() {
 }
 
 #[test]
+fn read_that_was_done_when_the_layout_changed_repairs_nobody_of_the_old_one() {
+    let mut net = Net::<Register>::new(&[1, 2, 3, 9], &Same::new(&[1, 2, 3]));
+    let now = net.now;
+    net.node(9).write(now, b"k", Tagged::nth(1, 5), write(Level::One)).unwrap();
+    net.run_among(&[1, 9]);
+    net.told(9);
+    let fresh = Net::new(&[9], &Same::new(&[1, 2, 3])).node(9).clone();
+    net.node(9).clone_from(&fresh);
+    net.node(9).read(now, b"k", read(ReadRepair::Background)).unwrap();
+    net.settle_disks();
+    for request in core::mem::take(&mut net.wire) {
+        if request.to != 2 {
+            net.give(&request).unwrap();
+        }
+    }
+    for answer in core::mem::take(&mut net.wire) {
+        let message = Message::from_slice(&answer.bytes).unwrap();
+        net.node(9).receive(now, NodeId::new(answer.from), message).unwrap();
+    }
+    for node in [9, 1, 2, 3] {
+        net.node(node).set_layout(without_3());
+    }
+    for _ in 0..6 {
+        net.tick(1_000);
+        net.run();
+    }
+    assert_eq!(net.told(9), [Told::Found(Some(Tagged::nth(1, 5)))]);
+    assert_eq!(net.node(9).status().requests, 0);
+    assert_eq!(net.node(3).local(b"k"), None);
+}
+
+#[test]
 fn round_of_sweeps_that_left_a_replica_out_counts_for_nothing() {
     let mut node = split_node(2);
     node.found();
