@@ -45,15 +45,14 @@ impl Rebuild {
         false
     }
 
-    /// A sweep with this node is over.
-    pub(crate) fn on_swept<L: Layout>(
-        &mut self,
-        from: NodeId,
-        asked: u64,
-        own: NodeId,
-        layout: &L,
-    ) -> bool {
-        self.asked == Some(from) && asked == REBUILD | self.sequence && self.ask_next(own, layout)
+    /// Whether it is this node that was asked last, with this number.
+    pub(crate) fn has_asked(&self, node: NodeId, number: u64) -> bool {
+        self.asked == Some(node) && number == REBUILD | self.sequence
+    }
+
+    /// The sweep of the node that was asked is over. True if it was the last one.
+    pub(crate) fn on_swept<L: Layout>(&mut self, own: NodeId, layout: &L) -> bool {
+        self.ask_next(own, layout)
     }
 
     fn ask_next<L: Layout>(&mut self, own: NodeId, layout: &L) -> bool {

@@ -290,6 +290,34 @@ fn read_that_was_done_when_the_layout_changed_repairs_nobody_of_the_old_one() {
 }
 
 #[test]
+fn only_the_lead_seals() {
+    let mut net = Net::<Register>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
+    for from in [2, 9] {
+        assert_eq!(forge(&mut net, from, 3, seal(u64::MAX)), Err(Rejected::Impossible));
+    }
+    let now = net.now;
+    net.node(3).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
+    net.run();
+    assert_eq!(net.told(3), [Told::Written { superseded: false }]);
+    assert_eq!(forge(&mut net, 1, 3, seal(5)), Ok(()));
+}
+
+#[test]
+fn floor_of_an_answer_that_was_not_asked_for_counts_for_nothing() {
+    let mut net = Net::<Register>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
+    let sealed = forged(7, SEAL | 9, 15, &[u64::MAX, u64::MAX, 1, 0, 0]);
+    let _ = forge(&mut net, 2, 1, sealed);
+    assert_eq!(net.node(1).status().floor, 0);
+    erase(&mut net, 3, &Same::new(&[1, 2, 3]));
+    for (from, asked) in [(2, REBUILD | 1), (9, REBUILD | 1), (1, REBUILD | 2)] {
+        net.tick(1); // it asks node 1
+        let swept = forged(7, 1 << 63 | 5, 12, &[8, asked, u64::MAX, u64::MAX]);
+        let _ = forge(&mut net, from, 3, swept);
+        assert_eq!(net.node(3).status().floor, 0, "{from}");
+    }
+}
+
+#[test]
 fn round_of_sweeps_that_left_a_replica_out_counts_for_nothing() {
     let mut node = split_node(2);
     node.found();

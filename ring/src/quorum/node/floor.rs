@@ -81,6 +81,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     }
 
     fn on_report(&mut self, from: NodeId, number: u64, report: Report) -> Next {
+        if self.lead.message() != Some((from, number)) {
+            return Next::Nothing; // nobody asked for it
+        }
         self.replica.raise_floor(report.floor);
         let floor = self.replica.frontier().floor();
         let Self { lead, layout, config, now, id, .. } = self;

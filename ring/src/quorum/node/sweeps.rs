@@ -54,10 +54,12 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 AnswerKind::Want(wanted(&shared, run, salt, digests))
             }
             Body::Swept { incarnation, number, floor, sealed } => {
-                if self.is_rebuilt() && incarnation == self.requests.incarnation() {
+                let asked_for = incarnation == self.requests.incarnation()
+                    && self.rebuild.has_asked(asked.by, number);
+                if self.is_rebuilt() && asked_for {
                     self.replica.raise_floor(floor);
                     self.seal(sealed.max(floor));
-                    if self.rebuild.on_swept(asked.by, number, self.id, &self.layout) {
+                    if self.rebuild.on_swept(self.id, &self.layout) {
                         self.replica.set_founded(true);
                     }
                 }
