@@ -318,6 +318,14 @@ fn floor_of_an_answer_that_was_not_asked_for_counts_for_nothing() {
 }
 
 #[test]
+fn only_members_are_rebuilt() {
+    let mut net = Net::<Register>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
+    let rebuild = || forged(7, REBUILD | 1, 16, &[]);
+    assert_eq!(forge(&mut net, 9, 1, rebuild()), Err(Rejected::Impossible));
+    assert_eq!(forge(&mut net, 2, 1, rebuild()), Ok(()));
+}
+
+#[test]
 fn round_of_sweeps_that_left_a_replica_out_counts_for_nothing() {
     let mut node = split_node(2);
     node.found();

@@ -65,6 +65,10 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 }
                 AnswerKind::SweptSeen
             }
+            // it would take the turn of others, and while it does no round of sweeps counts
+            _ if self.layout.membership(asked.by) != Membership::Member => {
+                return Err(Rejected::Impossible);
+            }
             // one that does not know what it holds cannot rebuild another
             _ if !self.replica.is_founded() => AnswerKind::Refused(Reason::Blank),
             _ => {
