@@ -371,3 +371,27 @@ fn round_of_sweeps_that_left_a_replica_out_counts_for_nothing() {
     }
     panic!("it is never done: {passes:?}");
 }
+
+#[test]
+fn input_that_finds_nothing_due_looks_for_no_nodes() {
+    for id in [1, 2, 9] {
+        let mut node = split_node(id);
+        if id != 9 {
+            node.found();
+        }
+        let now = quorate_core::Instant::ZERO;
+        node.tick(now);
+        drain(&mut node);
+        let layout = node.layout().clone();
+        let before = layout.lookups.get();
+        for step in 1..100 {
+            let now = now.after(step);
+            node.tick(now);
+            assert!(node.deadline().is_some_and(|at| at > now));
+            let question = forged(7, step, 3, &[0, 1, 10]);
+            take(&mut node, now, 3, &question);
+            drain(&mut node);
+        }
+        assert_eq!(layout.lookups.get(), before, "node {id}");
+    }
+}

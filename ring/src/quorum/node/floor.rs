@@ -41,7 +41,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// This node knows the floor: if it joins, it takes part from now on.
     pub(super) fn join(&mut self) {
-        if self.layout.membership(self.id) == Membership::Joining {
+        if self.membership == Membership::Joining {
             self.replica.set_founded(true);
         }
     }

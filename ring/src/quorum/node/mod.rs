@@ -96,6 +96,8 @@ use crate::quorum::{
 pub struct Node<V: Value, L, S: Storage> {
     id: NodeId,
     layout: L,
+    /// What this node is in it: the layout may go through all of itself to tell.
+    membership: Membership,
     config: Config,
     requests: Requests<V, S>,
     replica: Replica<V, S>,
@@ -132,6 +134,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         config.check()?;
         Ok(Self {
             id,
+            membership: layout.membership(id),
             layout,
             requests: Requests::new(id, incarnation, &config),
             replica: Replica::new(id, incarnation, &config),
@@ -250,7 +253,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         if let Some(request) = self.sweep.cancel(self.now, &self.config) {
             self.requests.cancel(request);
         }
-        if self.layout.membership(self.id) == Membership::None {
+        self.membership = self.layout.membership(self.id);
+        if self.membership == Membership::None {
             self.replica.set_founded(false);
         }
         self.lead.layout_changed(self.now);
@@ -397,8 +401,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
             id: self.id,
             version: self.layout.version(),
             founded: self.replica.is_founded(),
-            synchronized: (self.replica.is_founded()
-                || self.layout.membership(self.id) == Membership::None)
+            synchronized: (self.replica.is_founded() || self.membership == Membership::None)
                 && self.replica.hints().len() == 0
                 && self.replica.is_scrubbed()
                 && self.sweep.last_clean_rotation() > self.layout_rotation,

@@ -110,6 +110,6 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// Whether this is a member that does not know what it holds.
     pub(super) fn is_rebuilt(&self) -> bool {
-        !self.replica.is_founded() && self.layout.membership(self.id) == Membership::Member
+        !self.replica.is_founded() && self.membership == Membership::Member
     }
 }
