@@ -570,6 +570,9 @@ impl<V: Value, S: Storage> Requests<V, S> {
             self.raise_floor(floor);
         }
         let Some(request) = self.in_flight.get_mut(place) else { return };
+        if matches!(reason, Reason::Purged { .. }) && request.is_written_back() {
+            return self.collect_anew(place);
+        }
         if matches!(reason, Reason::Purged { .. }) && !request.is_new() {
             // what is repaired is known everywhere, and may be forgotten by now
             return self.on_written(from, incarnation, number, false);
@@ -590,6 +593,16 @@ impl<V: Value, S: Storage> Requests<V, S> {
         }
         request.refused |= bit;
         self.advance(place);
+    }
+
+    /// What a read collected was deleted, and the tombstone purged, before a replica answered: all replicas had the value's clock behind them when the floor rose
+    /// (see [`frontier`](super::frontier)), and this one has neither it nor a later one. The read begins anew without it, with the next attempt.
+    fn collect_anew(&mut self, place: u32) {
+        let number = self.next_number(place);
+        let Some(request) = self.in_flight.get_mut(place) else { return };
+        request.number = number;
+        (request.phase, request.value) = (Phase::Collect, None);
+        (request.answered, request.current, request.refused, request.due) = (0, 0, 0, 0);
     }
 
     /// Looks whether the phase is over.
@@ -729,6 +742,13 @@ impl<V: Value, S: Storage> InFlight<V, S> {
     /// Whether it sends a new value, and not one that a replica has had.
     pub(crate) const fn is_new(&self) -> bool {
         self.is_write()
+    }
+
+    /// Whether it is a read that writes a value back before it returns it. To return a tombstone is to return nothing.
+    fn is_written_back(&self) -> bool {
+        matches!(self.kind, Kind::Read(_))
+            && self.phase == Phase::Store
+            && self.value.as_ref().is_some_and(|value| !value.is_tombstone())
     }
 
     const fn is_write(&self) -> bool {
