@@ -206,7 +206,7 @@ impl Sweep {
             // no pass has met anybody: whoever is met first
             let mut peers = Peers::default();
             let meet = |node| peers.meet(node, None);
-            let run = reads.shared_with(reads.node).run(self.scanned, 1, 0, meet);
+            let run = reads.shared_with(reads.node).run(self.scanned, MAX_RUN, 0, meet);
             self.last_peer = peers.lowest;
             self.scanned = run.last.next();
             if self.last_peer.is_none() {
