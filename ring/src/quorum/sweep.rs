@@ -495,11 +495,14 @@ pub(crate) fn wanted<V: Value, S: Storage, L: Layout>(
     salt: u64,
     offered: &[u8],
 ) -> u32 {
-    let mut wanted = 0;
-    for (place, digest) in (0_u32..).zip(offered.chunks_exact(8)).take(OFFERED) {
-        let mut own = shared.digests(first, last, salt);
-        if !own.any(|(_, own)| own.to_le_bytes() == *digest) {
-            wanted |= bit(place);
+    let offered = || (0_u32..).zip(offered.chunks_exact(8)).take(OFFERED);
+    let mut wanted = offered().fold(0, |wanted, (place, _)| wanted | bit(place));
+    // each key once, as there may be many more of them here than were offered
+    for (_, own) in shared.digests(first, last, salt) {
+        for (place, digest) in offered() {
+            if own.to_le_bytes() == *digest {
+                wanted &= !bit(place);
+            }
         }
     }
     wanted
