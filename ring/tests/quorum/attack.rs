@@ -397,6 +397,43 @@ fn input_that_finds_nothing_due_looks_for_no_nodes() {
 }
 
 #[test]
+fn atomic_read_that_was_long_on_its_way_does_not_return_what_was_deleted_meanwhile() {
+    for repair in [ReadRepair::Blocking, ReadRepair::Always] {
+        let mut net = Net::<Register>::new(&[1, 2, 3, 9], &Same::new(&[1, 2, 3]));
+        let now = net.now;
+        net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
+        net.run();
+        net.node(9).read(now, b"k", read(repair)).unwrap();
+        net.settle_disks();
+        let asked = core::mem::take(&mut net.wire);
+        // node 3 answers; the questions to the others are long on their way, and node 9 stands still
+        net.give(&asked[2]).unwrap();
+        net.run();
+        let after_read = WriteOptions { order: Order::AfterRead, ..write(Level::All) };
+        net.node(1).write(now, b"k", Tagged::tombstone(), after_read).unwrap();
+        net.run();
+        for _ in 0..600 {
+            net.now = net.now.after(config().sweep_pause_us);
+            let now = net.now;
+            for node in [1, 2, 3] {
+                net.node(node).tick(now);
+                net.run();
+            }
+        }
+        assert_eq!(net.node(1).local(b"k"), None);
+        assert!(net.node(1).status().floor >= 2);
+        net.told(9);
+        asked.iter().take(2).for_each(|request| net.give(request).unwrap());
+        net.run();
+        // it asks again, with the next attempt
+        assert_eq!(net.told(9), []);
+        net.tick(1_000);
+        net.run();
+        assert_eq!(net.told(9), [Told::Found(None)], "{repair:?}");
+    }
+}
+
+#[test]
 fn node_that_shares_nothing_goes_over_its_keys_in_long_runs() {
     let mut net = Net::<Register>::new(&[1], &Same::new(&[1]));
     let now = net.now;
