@@ -194,8 +194,13 @@ impl<V: Value, S: Storage> Replica<V, S> {
         let refused = Reason::Purged { floor: self.frontier.sealed() };
         if let Some(place) = self.keys.find(self.node, token, key) {
             let entry = self.keys.get_mut(place).ok_or(Reason::Full)?;
-            if !takes && !matches!(entry.value.compare(&value), Causality::Equal | Causality::After)
-            {
+            // of a new value a later one that is here says nothing: others refuse it, and what is later may never be read
+            let is_there = match entry.value.compare(&value) {
+                Causality::Equal => true,
+                Causality::After => repair,
+                _ => false,
+            };
+            if !takes && !is_there {
                 return Err(refused);
             }
             let changed = entry.value.merge(&value)?;

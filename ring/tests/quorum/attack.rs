@@ -446,3 +446,19 @@ fn node_that_shares_nothing_goes_over_its_keys_in_long_runs() {
     }
     assert!(net.node(1).status().synchronized);
 }
+
+#[test]
+fn new_value_below_the_floor_is_refused_where_there_is_a_later_one_too() {
+    let mut net = Net::<Register>::new(&[1, 2, 3, 9], &Same::new(&[1, 2, 3]));
+    let now = net.now;
+    net.node(9).write(now, b"k", Tagged::nth(9, 5), write(Level::All)).unwrap();
+    net.run();
+    net.told(9);
+    for node in [2, 3] {
+        forge(&mut net, 1, node, seal(5)).unwrap();
+    }
+    net.wire.clear();
+    net.node(9).write(now, b"k", Tagged::nth(1, 6), write(Level::Quorum)).unwrap();
+    net.run();
+    assert_eq!(net.told(9), [Told::Failed(Failure::Purged { floor: 5 }, None)]);
+}
