@@ -4,8 +4,8 @@ use quorate_core::{NodeId, Rejected, Ticket};
 
 use super::Node;
 use crate::quorum::frontier::{Next, Report};
+use crate::quorum::holdings::{AnswerKind, Asked};
 use crate::quorum::message::{Body, Reason};
-use crate::quorum::replica::{AnswerKind, Asked};
 use crate::quorum::{Layout, Membership, Message, Storage, Value};
 use crate::topology::Version;
 
@@ -17,43 +17,43 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         known: bool,
         (floor, sealed): (u64, u64),
     ) -> Result<(), Rejected> {
-        if !self.replica.has_room_for_an_answer() {
+        if !self.holdings.has_room_for_an_answer() {
             return Err(Rejected::Full);
         }
         if sealed < floor {
             return Err(Rejected::Impossible);
         }
         if self.layout.version() != version {
-            self.replica.owe(asked, AnswerKind::Refused(Reason::Stale), Ticket::default());
+            self.holdings.owe(asked, AnswerKind::Refused(Reason::Stale), Ticket::default());
             return Ok(());
         }
         if self.layout.node_after(None) != Some(asked.by) {
             return Err(Rejected::Impossible); // only the node with the lowest id asks for it
         }
-        self.replica.raise_floor(floor);
+        self.holdings.raise_floor(floor);
         self.seal(sealed);
         if known {
             self.join();
         }
-        self.replica.owe(asked, AnswerKind::Sealed, Ticket::default());
+        self.holdings.owe(asked, AnswerKind::Sealed, Ticket::default());
         Ok(())
     }
 
     /// This node knows the floor: if it joins, it takes part from now on.
     pub(super) fn join(&mut self) {
         if self.membership == Membership::Joining {
-            self.replica.set_founded(true);
+            self.holdings.set_founded(true);
         }
     }
 
     /// Takes no new values up to this clock.
     pub(super) fn seal(&mut self, sealed: u64) {
-        self.replica.seal(sealed);
-        self.requests.raise_floor(self.replica.frontier().sealed());
+        self.holdings.seal(sealed);
+        self.requests.raise_floor(self.holdings.frontier().sealed());
     }
 
     pub(super) fn report(&self) -> Report {
-        self.replica.report(self.sweep.last_clean_rotation())
+        self.holdings.report(self.sweep.last_clean_rotation())
     }
 
     pub(super) fn handle_answer_to_seal(
@@ -84,15 +84,15 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         if self.lead.message() != Some((from, number)) {
             return Next::Nothing; // nobody asked for it
         }
-        self.replica.raise_floor(report.floor);
-        let floor = self.replica.frontier().floor();
+        self.holdings.raise_floor(report.floor);
+        let floor = self.holdings.frontier().floor();
         let Self { lead, layout, config, now, id, .. } = self;
         lead.on_report(*now, (*id, floor), (from, number), report, layout, config)
     }
 
     /// The node with the lowest id has the others seal, and raises the floor.
     pub(super) fn tick_lead(&mut self) {
-        let floor = self.replica.frontier().floor();
+        let floor = self.holdings.frontier().floor();
         let Self { lead, layout, config, now, id, .. } = self;
         let next = lead.tick(*now, *id, floor, layout, config);
         self.go_on(next);
@@ -108,7 +108,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         }
         if let Next::RoundOver(floor) = next {
             if let Some(floor) = floor {
-                self.replica.raise_floor(floor);
+                self.holdings.raise_floor(floor);
             }
             self.join();
         }

@@ -4,23 +4,23 @@ use quorate_core::Instant;
 
 use super::Node;
 use crate::quorum::handoff::Handing;
-use crate::quorum::replica::holds;
+use crate::quorum::holdings::holds;
 use crate::quorum::{Failure, Layout, Storage, Value};
 
 impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     pub(super) fn wake_handoff(&mut self, at: Instant) {
-        if self.replica.hints().len() > 0 {
+        if self.holdings.hints().len() > 0 {
             self.handoff.wake(at);
         }
     }
 
     /// Hands the next hint over, if there is one that can be.
     pub(super) fn hand_over(&mut self) {
-        let Self { requests, replica, layout, config, now, .. } = self;
+        let Self { requests, holdings, layout, config, now, .. } = self;
         let is_old = |since: Instant| now.since(since) >= config.hint_life_us;
-        let place = replica.next_hint(|hint| is_old(hint.since) || !requests.is_down(hint.owner));
+        let place = holdings.next_hint(|hint| is_old(hint.since) || !requests.is_down(hint.owner));
         let begun = place.and_then(|place| {
-            let hint = replica.hints().get(place)?;
+            let hint = holdings.hints().get(place)?;
             // where the node is no replica any more, or does not come back, the others get it
             let to = (!is_old(hint.since) && holds(layout, hint.owner, hint.token))
                 .then_some(hint.owner);
@@ -35,7 +35,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     }
 
     pub(super) fn pause_handoff(&mut self) {
-        let any = self.replica.hints().len() > 0;
+        let any = self.holdings.hints().len() > 0;
         self.handoff.pause(any.then(|| self.now.after(self.config.handoff_us)));
     }
 
@@ -47,7 +47,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         let Some(Handing { place, ticket, .. }) = self.handoff.end(request) else { return };
         match failure {
             None => {
-                self.replica.handed_over(place, ticket);
+                self.holdings.handed_over(place, ticket);
                 self.wake_handoff(self.now);
             }
             Some(_) => self.pause_handoff(),

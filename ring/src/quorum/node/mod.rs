@@ -8,9 +8,9 @@ use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejectio
 
 use crate::quorum::frontier::Lead;
 use crate::quorum::handoff::Handoff;
+use crate::quorum::holdings::{Asked, Holdings};
 use crate::quorum::message::{Body, RecordBody, ValueRef};
 use crate::quorum::rebuild::Rebuild;
-use crate::quorum::replica::{Asked, Replica};
 use crate::quorum::requests::Requests;
 use crate::quorum::sweep::{Reads, Sweep};
 use crate::quorum::{
@@ -100,7 +100,7 @@ pub struct Node<V: Value, L, S: Storage> {
     membership: Membership,
     config: Config,
     requests: Requests<V, S>,
-    replica: Replica<V, S>,
+    holdings: Holdings<V, S>,
     handoff: Handoff,
     sweep: Sweep,
     lead: Lead,
@@ -137,7 +137,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             membership: layout.membership(id),
             layout,
             requests: Requests::new(id, incarnation, &config),
-            replica: Replica::new(id, incarnation, &config),
+            holdings: Holdings::new(id, incarnation, &config),
             config,
             handoff: Handoff::default(),
             sweep: Sweep::new(Instant::ZERO.after(config.sweep_us)),
@@ -155,7 +155,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// This node is one of a new cluster, which holds nothing yet. To be called once, by the operator: a node that was erased answers no reads until it has been rebuilt.
     pub fn found(&mut self) {
         self.started = true;
-        self.replica.set_founded(true);
+        self.holdings.set_founded(true);
     }
 
     /// Writes a value.
@@ -220,7 +220,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// What this node itself holds for a key, durable or about to be; `None` if it is not a replica or has nothing.
     #[must_use]
     pub fn local(&self, key: &[u8]) -> Option<&V> {
-        self.replica.value(self.layout.token(key), key)
+        self.holdings.value(self.layout.token(key), key)
     }
 
     /// A node is down, or up again, as a failure detector has it. Requests do not wait for one that is down.
@@ -255,13 +255,13 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         }
         self.membership = self.layout.membership(self.id);
         if self.membership == Membership::None {
-            self.replica.set_founded(false);
+            self.holdings.set_founded(false);
         }
         self.lead.layout_changed(self.now);
         self.rebuild.restart(self.now);
-        self.replica.begin_scrub();
+        self.holdings.begin_scrub();
         self.layout_rotation = self.sweep.rotation();
-        self.replica.set_rotation(self.layout_rotation);
+        self.holdings.set_rotation(self.layout_rotation);
         self.requests.restart(&self.layout);
         self.wake_handoff(self.now);
     }
@@ -283,32 +283,32 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
         match record.0 {
             RecordBody::Put { key, value } => {
                 let value = value.read().map_err(|_| Corrupt::Malformed)?;
-                self.replica.restore_key(self.layout.token(key), key, value)
+                self.holdings.restore_key(self.layout.token(key), key, value)
             }
             RecordBody::Hint { owner, key, value } => {
                 let value = value.read().map_err(|_| Corrupt::Malformed)?;
                 self.handoff.wake(Instant::ZERO.after(self.config.handoff_us));
-                self.replica.restore_hint(owner, self.layout.token(key), key, value)
+                self.holdings.restore_hint(owner, self.layout.token(key), key, value)
             }
             RecordBody::HintDone { owner, key } => {
-                self.replica.restore_hint_done(owner, self.layout.token(key), key);
+                self.holdings.restore_hint_done(owner, self.layout.token(key), key);
                 Ok(())
             }
             RecordBody::Member(is_member) => {
-                self.replica.restore_founded(is_member);
+                self.holdings.restore_founded(is_member);
                 Ok(())
             }
             RecordBody::Purged { key } => {
-                self.replica.restore_purged(self.layout.token(key), key);
+                self.holdings.restore_purged(self.layout.token(key), key);
                 Ok(())
             }
             RecordBody::Floor(floor) => {
-                self.replica.restore_floor(floor);
+                self.holdings.restore_floor(floor);
                 self.requests.raise_floor(floor);
                 Ok(())
             }
             RecordBody::Sealed(sealed) => {
-                self.replica.restore_sealed(sealed);
+                self.holdings.restore_sealed(sealed);
                 self.requests.raise_floor(sealed);
                 Ok(())
             }
@@ -344,27 +344,27 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
     fn tick(&mut self, now: Instant) {
         self.started = true;
         self.now = self.now.max(now);
-        self.requests.raise_purged(self.replica.frontier().floor());
+        self.requests.raise_purged(self.holdings.frontier().floor());
         self.requests.tick(self.now);
         if self.handoff.is_due(self.now) {
             self.hand_over();
         }
-        let Self { replica, layout, config, now, sweep, id, .. } = self;
-        let reads = Reads { now: *now, node: *id, keys: replica.keys(), layout, config };
+        let Self { holdings, layout, config, now, sweep, id, .. } = self;
+        let reads = Reads { now: *now, node: *id, keys: holdings.keys(), layout, config };
         sweep.tick(&reads);
-        self.replica.set_rotation(self.sweep.rotation());
-        self.replica.scrub(self.now, &self.config, &self.layout);
+        self.holdings.set_rotation(self.sweep.rotation());
+        self.holdings.scrub(self.now, &self.config, &self.layout);
         self.tick_lead();
         if self.is_rebuilt() {
             let Self { rebuild, layout, config, now, id, .. } = self;
             if rebuild.tick(*now, *id, layout, config) {
-                self.replica.set_founded(true);
+                self.holdings.set_founded(true);
             }
         }
     }
 
     fn persisted(&mut self, ticket: Ticket) {
-        self.replica.persisted(ticket);
+        self.holdings.persisted(ticket);
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {
@@ -373,7 +373,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let always = [self.sweep.deadline(), self.replica.scrub_at(), self.lead.deadline()];
+        let always = [self.sweep.deadline(), self.holdings.scrub_at(), self.lead.deadline()];
         let sometimes = [self.requests.deadline(), self.handoff.deadline()];
         let rebuild = self.is_rebuilt().then(|| self.rebuild.deadline());
         let sometimes = sometimes.into_iter().chain([rebuild]).flatten();
@@ -381,15 +381,15 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_, V>> {
-        let founded = self.replica.is_founded().then_some(Record(RecordBody::Member(true)));
-        let frontier = self.replica.frontier();
+        let founded = self.holdings.is_founded().then_some(Record(RecordBody::Member(true)));
+        let frontier = self.holdings.frontier();
         let floor = (frontier.floor() > 0).then(|| Record(RecordBody::Floor(frontier.floor())));
         let sealed = (frontier.sealed() > frontier.floor())
             .then(|| Record(RecordBody::Sealed(frontier.sealed())));
-        let keys = self.replica.keys().iter().filter(|entry| !entry.done).map(|entry| {
+        let keys = self.holdings.keys().iter().filter(|entry| !entry.done).map(|entry| {
             Record(RecordBody::Put { key: &entry.key, value: ValueRef::Local(&entry.value) })
         });
-        let hints = self.replica.hints().iter().filter(|hint| !hint.done).map(|hint| {
+        let hints = self.holdings.hints().iter().filter(|hint| !hint.done).map(|hint| {
             let (owner, value) = (hint.owner, ValueRef::Local(&hint.value));
             Record(RecordBody::Hint { owner, key: &hint.key, value })
         });
@@ -400,14 +400,14 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
         Status {
             id: self.id,
             version: self.layout.version(),
-            founded: self.replica.is_founded(),
-            synchronized: (self.replica.is_founded() || self.membership == Membership::None)
-                && self.replica.hints().len() == 0
-                && self.replica.is_scrubbed()
+            founded: self.holdings.is_founded(),
+            synchronized: (self.holdings.is_founded() || self.membership == Membership::None)
+                && self.holdings.hints().len() == 0
+                && self.holdings.is_scrubbed()
                 && self.sweep.last_clean_rotation() > self.layout_rotation,
-            floor: self.replica.frontier().floor(),
-            keys: self.replica.keys().len(),
-            hints: self.replica.hints().len(),
+            floor: self.holdings.frontier().floor(),
+            keys: self.holdings.keys().len(),
+            hints: self.holdings.hints().len(),
             requests: self.requests.len(),
         }
     }

@@ -4,8 +4,8 @@ use quorate_core::{NodeId, Output, Ticket};
 
 use super::Node;
 use crate::quorum::frontier::Report;
+use crate::quorum::holdings::{Answer, AnswerKind, RecordDue};
 use crate::quorum::message::{Body, RecordBody, ValueRef};
-use crate::quorum::replica::{Answer, AnswerKind, RecordDue};
 use crate::quorum::requests::Action;
 use crate::quorum::runs::Run;
 use crate::quorum::sweep::Step;
@@ -14,7 +14,7 @@ use crate::topology::Version;
 
 impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     pub(super) fn plan(&mut self) -> Option<Plan> {
-        if let Some((ticket, due)) = self.replica.next_record() {
+        if let Some((ticket, due)) = self.holdings.next_record() {
             return Some(Plan::Persist(ticket, due));
         }
         if let Some(from) = self.learned_from.take() {
@@ -24,7 +24,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             return Some(Plan::Swept(with));
         }
         loop {
-            if let Some(answer) = self.replica.next_answer() {
+            if let Some(answer) = self.holdings.next_answer() {
                 if answer.to == self.id {
                     self.answer_here(answer);
                     continue;
@@ -51,7 +51,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             if let Action::HandedOver(failure) = action {
                 let request = self.requests.get(place).map_or(0, |request| request.request.get());
                 self.handed_over(request, failure);
-                if let Some((ticket, due)) = self.replica.next_record() {
+                if let Some((ticket, due)) = self.holdings.next_record() {
                     return Some(Plan::Persist(ticket, due));
                 }
                 continue;
@@ -66,7 +66,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 return Some(Plan::Request(place, action));
             }
             self.act_here(place, action);
-            if let Some((ticket, due)) = self.replica.next_record() {
+            if let Some((ticket, due)) = self.holdings.next_record() {
                 return Some(Plan::Persist(ticket, due));
             }
         }
@@ -76,18 +76,18 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         Some(match plan {
             Plan::Persist(ticket, due) => {
                 let body = match due {
-                    RecordDue::Founded => RecordBody::Member(self.replica.is_founded()),
-                    RecordDue::Floor => RecordBody::Floor(self.replica.frontier().floor()),
-                    RecordDue::Sealed => RecordBody::Sealed(self.replica.frontier().sealed()),
-                    RecordDue::Key(place) if self.replica.keys().is_done(place) => {
-                        RecordBody::Purged { key: &self.replica.keys().get(place)?.key }
+                    RecordDue::Founded => RecordBody::Member(self.holdings.is_founded()),
+                    RecordDue::Floor => RecordBody::Floor(self.holdings.frontier().floor()),
+                    RecordDue::Sealed => RecordBody::Sealed(self.holdings.frontier().sealed()),
+                    RecordDue::Key(place) if self.holdings.keys().is_done(place) => {
+                        RecordBody::Purged { key: &self.holdings.keys().get(place)?.key }
                     }
                     RecordDue::Key(place) => {
-                        let entry = self.replica.keys().get(place)?;
+                        let entry = self.holdings.keys().get(place)?;
                         RecordBody::Put { key: &entry.key, value: ValueRef::Local(&entry.value) }
                     }
                     RecordDue::Hint(place) => {
-                        let entry = self.replica.hints().get(place)?;
+                        let entry = self.holdings.hints().get(place)?;
                         let (owner, key) = (entry.owner, &*entry.key);
                         let value = ValueRef::Local(&entry.value);
                         if entry.done {
@@ -113,7 +113,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                     Step::Offer => Body::Offer { salt, first, last, digests: &pass.offered },
                     Step::Choose | Step::Repair { .. } => return None, // nothing of these is due
                     Step::End => {
-                        let frontier = self.replica.frontier();
+                        let frontier = self.holdings.frontier();
                         let (incarnation, number) = pass.asked;
                         let (floor, sealed) = (frontier.floor(), frontier.sealed());
                         Body::Swept { incarnation, number, floor, sealed }
@@ -123,8 +123,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             }
             Plan::Seal => {
                 let (to, number) = self.lead.message()?;
-                let floor = self.replica.frontier().floor();
-                let (known, sealed) = (self.replica.is_founded(), self.lead.target().max(floor));
+                let floor = self.holdings.frontier().floor();
+                let (known, sealed) = (self.holdings.is_founded(), self.lead.target().max(floor));
                 let body = Body::Seal { known, floor, sealed };
                 self.send(to, self.requests.incarnation(), number, body)
             }
@@ -136,7 +136,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                     AnswerKind::Written { superseded } => Body::Written { superseded },
                     AnswerKind::Nothing => Body::Found { value: None },
                     AnswerKind::Key(_) | AnswerKind::Hint(_) => {
-                        let entry = self.replica.entry(answer.kind)?;
+                        let entry = self.holdings.entry(answer.kind)?;
                         Body::Found { value: Some(ValueRef::Local(&entry.value)) }
                     }
                     AnswerKind::Refused(reason) => Body::Refused { reason },

@@ -4,9 +4,9 @@ use quorate_core::{NodeId, Rejected, Ticket};
 
 use super::Node;
 use crate::quorum::frontier::SEAL;
+use crate::quorum::holdings::{Answer, AnswerKind, Asked};
 use crate::quorum::message::{Body, Reason};
 use crate::quorum::rebuild::REBUILD;
-use crate::quorum::replica::{Answer, AnswerKind, Asked};
 use crate::quorum::requests::Action;
 use crate::quorum::sweep::SWEEP;
 use crate::quorum::{Layout, Message, Storage, Value};
@@ -20,7 +20,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         version: Version,
         body: &Body<'_, V>,
     ) -> Result<(), Rejected> {
-        if !self.replica.has_room_for_an_answer() {
+        if !self.holdings.has_room_for_an_answer() {
             return Err(Rejected::Full);
         }
         let (Body::Write { key, .. } | Body::Hint { key, .. } | Body::Read { key, .. }) = body
@@ -39,27 +39,27 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         match self.layout.version().compare(version) {
             Freshness::Same => {}
             Freshness::Newer | Freshness::Conflict if !self.layout.topology().is_empty() => {
-                self.replica.owe(asked, AnswerKind::Topology, Ticket::default());
+                self.holdings.owe(asked, AnswerKind::Topology, Ticket::default());
                 return Ok(());
             }
             _ => {
-                self.replica.owe(asked, AnswerKind::Refused(Reason::Stale), Ticket::default());
+                self.holdings.owe(asked, AnswerKind::Refused(Reason::Stale), Ticket::default());
                 return Ok(());
             }
         }
         let token = self.layout.token(key);
         match (body, value) {
             (Body::Write { repair, .. }, Some(value)) => {
-                self.replica.write((self.now, &self.layout), asked, *repair, token, key, value);
+                self.holdings.write((self.now, &self.layout), asked, *repair, token, key, value);
             }
             (Body::Hint { owner, .. }, Some(value)) if *owner == self.id => {
-                self.replica.write((self.now, &self.layout), asked, false, token, key, value);
+                self.holdings.write((self.now, &self.layout), asked, false, token, key, value);
             }
             (Body::Hint { owner, .. }, Some(value)) => {
-                self.replica.keep(self.now, asked, *owner, token, key, value);
+                self.holdings.keep(self.now, asked, *owner, token, key, value);
                 self.wake_handoff(self.now.after(self.config.handoff_us));
             }
-            (Body::Read { owner, .. }, _) => self.replica.read(asked, *owner, token, key),
+            (Body::Read { owner, .. }, _) => self.holdings.read(asked, *owner, token, key),
             _ => {}
         }
         Ok(())
@@ -93,22 +93,22 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// Carries out what a request asks of this node itself.
     pub(super) fn act_here(&mut self, place: u32, action: Action) {
-        let Self { requests, replica, layout, id, now, .. } = self;
+        let Self { requests, holdings, layout, id, now, .. } = self;
         let Some(request) = requests.get(place) else { return };
         let asked = Self::asked(*id, requests.incarnation(), request.number);
         let token = layout.token(&request.key);
         match action {
-            Action::Read { owner, .. } => replica.read(asked, owner, token, &request.key),
+            Action::Read { owner, .. } => holdings.read(asked, owner, token, &request.key),
             Action::Write { owner, .. } => {
                 let Some(value) = request.value.clone() else { return };
                 match owner {
                     Some(owner) => {
-                        replica.keep(*now, asked, owner, token, &request.key, value);
+                        holdings.keep(*now, asked, owner, token, &request.key, value);
                         self.wake_handoff(self.now.after(self.config.handoff_us));
                     }
                     None => {
                         let repair = !request.is_new();
-                        replica.write((*now, layout), asked, repair, token, &request.key, value);
+                        holdings.write((*now, layout), asked, repair, token, &request.key, value);
                     }
                 }
             }
@@ -126,7 +126,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             }
             AnswerKind::Nothing => self.requests.on_found(from, incarnation, number, None),
             AnswerKind::Key(_) | AnswerKind::Hint(_) => {
-                let value = self.replica.entry(kind).map(|entry| entry.value.clone());
+                let value = self.holdings.entry(kind).map(|entry| entry.value.clone());
                 self.requests.on_found(from, incarnation, number, value);
             }
             AnswerKind::Refused(reason) => {

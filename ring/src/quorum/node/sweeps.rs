@@ -4,8 +4,8 @@ use quorate_core::{NodeId, Rejected, Ticket};
 
 use super::Node;
 use crate::Token;
+use crate::quorum::holdings::{AnswerKind, Asked};
 use crate::quorum::message::{Body, Reason};
-use crate::quorum::replica::{AnswerKind, Asked};
 use crate::quorum::runs::Shared;
 use crate::quorum::sweep::{Reads, wanted};
 use crate::quorum::{Layout, Membership, Message, Storage, Value};
@@ -14,10 +14,10 @@ use crate::topology::Version;
 impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// Sends the next value that a sweep found wanting.
     pub(super) fn repair(&mut self) {
-        let Self { requests, replica, layout, config, now, sweep, id, .. } = self;
-        let reads = Reads { now: *now, node: *id, keys: replica.keys(), layout, config };
+        let Self { requests, holdings, layout, config, now, sweep, id, .. } = self;
+        let reads = Reads { now: *now, node: *id, keys: holdings.keys(), layout, config };
         let Some((peer, entry)) = sweep.next_wanted(&reads) else { return };
-        if !replica.is_durable(entry.ticket) {
+        if !holdings.is_durable(entry.ticket) {
             // a crash would take it back, and the message would still bring it to others
             return sweep.wait(*now, config);
         }
@@ -35,15 +35,15 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         version: Version,
         body: &Body<'_, V>,
     ) -> Result<(), Rejected> {
-        if !self.replica.has_room_for_an_answer() {
+        if !self.holdings.has_room_for_an_answer() {
             return Err(Rejected::Full);
         }
         if self.layout.version() != version {
-            self.replica.owe(asked, AnswerKind::Refused(Reason::Stale), Ticket::default());
+            self.holdings.owe(asked, AnswerKind::Refused(Reason::Stale), Ticket::default());
             return Ok(());
         }
-        let Self { replica, layout, id, .. } = &*self;
-        let shared = Shared { keys: replica.keys(), layout, node: *id, peer: asked.by };
+        let Self { holdings, layout, id, .. } = &*self;
+        let shared = Shared { keys: holdings.keys(), layout, node: *id, peer: asked.by };
         let kind = match *body {
             Body::Summary { salt, first, last, keys, fingerprint } => {
                 let run = shared.run_between(Token::new(first), Token::new(last), salt);
@@ -57,10 +57,10 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 let asked_for = incarnation == self.requests.incarnation()
                     && self.rebuild.has_asked(asked.by, number);
                 if self.is_rebuilt() && asked_for {
-                    self.replica.raise_floor(floor);
+                    self.holdings.raise_floor(floor);
                     self.seal(sealed.max(floor));
                     if self.rebuild.on_swept(self.id, &self.layout) {
-                        self.replica.set_founded(true);
+                        self.holdings.set_founded(true);
                     }
                 }
                 AnswerKind::SweptSeen
@@ -70,13 +70,13 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 return Err(Rejected::Impossible);
             }
             // one that does not know what it holds cannot rebuild another
-            _ if !self.replica.is_founded() => AnswerKind::Refused(Reason::Blank),
+            _ if !self.holdings.is_founded() => AnswerKind::Refused(Reason::Blank),
             _ => {
                 self.sweep.ask(asked.by, asked.incarnation, asked.number, self.now);
                 return Ok(());
             }
         };
-        self.replica.owe(asked, kind, Ticket::default());
+        self.holdings.owe(asked, kind, Ticket::default());
         Ok(())
     }
 
@@ -88,9 +88,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         if message.incarnation != self.requests.incarnation() {
             return Ok(());
         }
-        let Self { replica, layout, config, now, sweep, id, .. } = self;
+        let Self { holdings, layout, config, now, sweep, id, .. } = self;
         let (number, now) = (message.number, *now);
-        let reads = Reads { now, node: *id, keys: replica.keys(), layout, config };
+        let reads = Reads { now, node: *id, keys: holdings.keys(), layout, config };
         match message.body {
             Body::Same => sweep.on_compared(from, number, true, &reads),
             Body::Differs => sweep.on_compared(from, number, false, &reads),
@@ -104,12 +104,12 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             _ => return Err(Rejected::Impossible),
         }
         let rotation = self.sweep.rotation();
-        self.replica.set_rotation(rotation);
+        self.holdings.set_rotation(rotation);
         Ok(())
     }
 
     /// Whether this is a member that does not know what it holds.
     pub(super) fn is_rebuilt(&self) -> bool {
-        !self.replica.is_founded() && self.membership == Membership::Member
+        !self.holdings.is_founded() && self.membership == Membership::Member
     }
 }

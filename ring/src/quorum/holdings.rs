@@ -11,7 +11,7 @@ use crate::Token;
 
 /// What a node holds for itself and keeps for others, and the answers that it owes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Replica<V: Value, S: Storage> {
+pub(crate) struct Holdings<V: Value, S: Storage> {
     node: NodeId,
     keys: Keys<V, S>,
     hints: Hints<V, S>,
@@ -86,7 +86,7 @@ pub(crate) enum RecordDue {
     Hint(u32),
 }
 
-impl<V: Value, S: Storage> Replica<V, S> {
+impl<V: Value, S: Storage> Holdings<V, S> {
     pub(crate) fn new(node: NodeId, incarnation: u64, config: &Config) -> Self {
         Self {
             node,
