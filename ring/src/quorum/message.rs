@@ -60,6 +60,8 @@ wire! {
         /// This is the value; it is durable here.
         4 => Found {
             value: Option<ValueRef<'a, V>>,
+            /// What is up to this clock and not in the value was deleted, and its tombstone purged.
+            floor: u64,
         },
         /// The request was not carried out.
         5 => Refused {

@@ -1,3 +1,4 @@
+use quorate_clocks::Causality;
 use quorate_core::{InlineList, Instant, List, NodeId, Rejected};
 
 use super::message::{Body, Message, Reason, ValueRef};
@@ -62,6 +63,8 @@ pub(crate) struct InFlight<V: Value, S: Storage> {
     answered: u32,
     /// Who has the value that was read until now.
     current: u32,
+    /// What was up to this clock and is not in the value, is purged.
+    purged: u64,
     /// Who refused.
     refused: u32,
     /// Why, of the last one that did.
@@ -300,6 +303,7 @@ impl<V: Value, S: Storage> Requests<V, S> {
             topology_due: 0,
             answered: 0,
             current: 0,
+            purged: 0,
             refused: 0,
             refusal: None,
             superseded: false,
@@ -499,20 +503,21 @@ impl<V: Value, S: Storage> Requests<V, S> {
         self.advance(place);
     }
 
-    /// A node has this value, or none.
+    /// A node has this value, or none, and has purged what is up to the floor and not in it.
     pub(crate) fn on_found(
         &mut self,
         from: NodeId,
         incarnation: u64,
         number: u64,
         value: Option<V>,
+        floor: u64,
     ) {
         let Some((place, bit)) = self.answered_by(from, incarnation, number) else { return };
         let Some(request) = self.in_flight.get_mut(place) else { return };
         if !matches!(request.phase, Phase::Query | Phase::Collect | Phase::Gather) {
             return;
         }
-        if let Err(refused) = request.take(bit, value) {
+        if let Err(refused) = request.take(bit, value, floor) {
             request.refused |= bit;
             request.refusal = Some(match refused {
                 MergeRefused::Full => Failure::Full,
@@ -522,6 +527,10 @@ impl<V: Value, S: Storage> Requests<V, S> {
             request.answered |= bit;
         }
         request.due &= !bit;
+        if bit & request.targets.owners() != 0 {
+            self.raise_floor(floor);
+            self.raise_purged(floor);
+        }
         self.advance(place);
     }
 
@@ -540,9 +549,10 @@ impl<V: Value, S: Storage> Requests<V, S> {
             Body::Written { superseded } => {
                 self.on_written(from, incarnation, number, *superseded);
             }
-            Body::Found { value } => {
+            Body::Found { value, floor } => {
                 let value = value.as_ref().map(ValueRef::read).transpose();
-                self.on_found(from, incarnation, number, value.map_err(|_| Rejected::Malformed)?);
+                let value = value.map_err(|_| Rejected::Malformed)?;
+                self.on_found(from, incarnation, number, value, *floor);
             }
             Body::Refused { reason } => {
                 self.on_refused(from, incarnation, number, *reason, versions);
@@ -601,7 +611,7 @@ impl<V: Value, S: Storage> Requests<V, S> {
         let number = self.next_number(place);
         let Some(request) = self.in_flight.get_mut(place) else { return };
         request.number = number;
-        (request.phase, request.value) = (Phase::Collect, None);
+        (request.phase, request.value, request.purged) = (Phase::Collect, None, 0);
         (request.answered, request.current, request.refused, request.due) = (0, 0, 0, 0);
     }
 
@@ -783,7 +793,31 @@ impl<V: Value, S: Storage> InFlight<V, S> {
     }
 
     /// Takes over the value of a node.
-    fn take(&mut self, bit: u32, value: Option<V>) -> Result<(), MergeRefused> {
+    ///
+    /// What is up to the floor of an owner and not in its value was deleted, and the tombstone purged: an answer that was long on its way brings it back, or that of a
+    /// replica that was, so it counts for nothing. Of a node that is no owner yet, or a fallback, what it does not have says nothing.
+    fn take(&mut self, bit: u32, value: Option<V>, floor: u64) -> Result<(), MergeRefused> {
+        let includes = |value: &Option<V>, other: &V| {
+            let includes = |value: &V| {
+                matches!(value.compare(other), Causality::Equal | Causality::After)
+            };
+            value.as_ref().is_some_and(includes)
+        };
+        if let Some(found) = &value
+            && found.clock() <= self.purged
+            && !includes(&self.value, found)
+        {
+            return Ok(());
+        }
+        if bit & self.targets.owners() != 0 && floor > self.purged {
+            self.purged = floor;
+            if let Some(own) = &self.value
+                && own.clock() <= floor
+                && !includes(&value, own)
+            {
+                (self.value, self.current) = (None, 0);
+            }
+        }
         let Some(found) = value else {
             if self.value.is_none() {
                 self.current |= bit;
@@ -858,7 +892,10 @@ impl<V: Value, S: Storage> InFlight<V, S> {
     /// The value goes to those that answered and have less.
     fn spread(&mut self) {
         self.phase = Phase::Spread;
-        let behind = self.answered & self.targets.holders() & !self.current;
+        let behind = match self.value {
+            Some(_) => self.answered & self.targets.holders() & !self.current,
+            None => 0,
+        };
         // the others are left to anti-entropy
         self.answered = self.targets.asked() & !behind;
         self.due = behind;

@@ -123,6 +123,11 @@ impl Targets {
         }
     }
 
+    /// The nodes that hold the key.
+    pub(crate) const fn owners(&self) -> u32 {
+        self.owners
+    }
+
     /// The nodes that hold the key, or will.
     pub(crate) const fn holders(&self) -> u32 {
         self.owners | self.next_owners

@@ -396,41 +396,85 @@ fn input_that_finds_nothing_due_looks_for_no_nodes() {
     }
 }
 
-#[test]
-fn atomic_read_that_was_long_on_its_way_does_not_return_what_was_deleted_meanwhile() {
-    for repair in [ReadRepair::Blocking, ReadRepair::Always] {
-        let mut net = Net::<Register>::new(&[1, 2, 3, 9], &Same::new(&[1, 2, 3]));
+/// The key is deleted and its tombstone purged, while node 9 stands still.
+fn delete_and_purge(net: &mut Net<Register>) {
+    let now = net.now;
+    let after_read = WriteOptions { order: Order::AfterRead, ..write(Level::All) };
+    net.node(1).write(now, b"k", Tagged::tombstone(), after_read).unwrap();
+    net.run();
+    for _ in 0..600 {
+        net.now = net.now.after(config().sweep_pause_us);
         let now = net.now;
-        net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
-        net.run();
-        net.node(9).read(now, b"k", read(repair)).unwrap();
-        net.settle_disks();
-        let asked = core::mem::take(&mut net.wire);
-        // node 3 answers; the questions to the others are long on their way, and node 9 stands still
-        net.give(&asked[2]).unwrap();
-        net.run();
-        let after_read = WriteOptions { order: Order::AfterRead, ..write(Level::All) };
-        net.node(1).write(now, b"k", Tagged::tombstone(), after_read).unwrap();
-        net.run();
-        for _ in 0..600 {
-            net.now = net.now.after(config().sweep_pause_us);
-            let now = net.now;
-            for node in [1, 2, 3] {
-                net.node(node).tick(now);
-                net.run();
-            }
+        for node in [1, 2, 3] {
+            net.node(node).tick(now);
+            net.run();
         }
-        assert_eq!(net.node(1).local(b"k"), None);
-        assert!(net.node(1).status().floor >= 2);
-        net.told(9);
-        asked.iter().take(2).for_each(|request| net.give(request).unwrap());
-        net.run();
-        // it asks again, with the next attempt
-        assert_eq!(net.told(9), []);
-        net.tick(1_000);
-        net.run();
-        assert_eq!(net.told(9), [Told::Found(None)], "{repair:?}");
     }
+    assert_eq!(net.node(1).local(b"k"), None);
+    assert!(net.node(1).status().floor >= 2);
+    net.told(9);
+}
+
+#[test]
+fn read_that_was_long_on_its_way_does_not_return_what_was_deleted_meanwhile() {
+    for repair in
+        [ReadRepair::Off, ReadRepair::Background, ReadRepair::Blocking, ReadRepair::Always]
+    {
+        // the old value comes first, or last
+        for late in [false, true] {
+            let mut net = Net::<Register>::new(&[1, 2, 3, 9], &Same::new(&[1, 2, 3]));
+            let now = net.now;
+            net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
+            net.run();
+            net.node(9).read(now, b"k", read(repair)).unwrap();
+            net.settle_disks();
+            let asked = core::mem::take(&mut net.wire);
+            // node 3 answers; the questions to the others are long on their way, and node 9 stands still
+            net.give(&asked[2]).unwrap();
+            let answer = net.wire.pop_front().unwrap();
+            if !late {
+                net.give(&answer).unwrap();
+            }
+            delete_and_purge(&mut net);
+            net.give(&asked[0]).unwrap();
+            let nothing = net.wire.pop_front().unwrap();
+            net.give(&nothing).unwrap();
+            net.wire.clear(); // the questions of the next attempt
+            if late {
+                assert_eq!(net.told(9), []);
+                net.give(&answer).unwrap();
+            }
+            assert_eq!(net.told(9), [Told::Found(None)], "{repair:?} {late}");
+        }
+    }
+}
+
+#[test]
+fn write_back_that_was_long_on_its_way_does_not_return_what_was_deleted_meanwhile() {
+    let mut net = Net::<Register>::new(&[1, 2, 3, 9], &Same::new(&[1, 2, 3]));
+    let now = net.now;
+    net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
+    net.run();
+    net.node(9).read(now, b"k", read(ReadRepair::Always)).unwrap();
+    net.settle_disks();
+    let asked = core::mem::take(&mut net.wire);
+    for question in &asked {
+        net.give(question).unwrap();
+    }
+    let answers = core::mem::take(&mut net.wire);
+    for answer in &answers {
+        net.give(answer).unwrap();
+    }
+    let write_back = core::mem::take(&mut net.wire);
+    assert_eq!(write_back.len(), 3);
+    delete_and_purge(&mut net);
+    write_back.iter().for_each(|request| net.give(request).unwrap());
+    net.run();
+    // it asks again, with the next attempt
+    assert_eq!(net.told(9), []);
+    net.tick(1_000);
+    net.run();
+    assert_eq!(net.told(9), [Told::Found(None)]);
 }
 
 #[test]

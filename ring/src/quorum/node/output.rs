@@ -134,10 +134,11 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             Plan::Answer(answer) => {
                 let body = match answer.kind {
                     AnswerKind::Written { superseded } => Body::Written { superseded },
-                    AnswerKind::Nothing => Body::Found { value: None },
+                    AnswerKind::Nothing => Body::Found { value: None, floor: self.holdings.frontier().floor() },
                     AnswerKind::Key(_) | AnswerKind::Hint(_) => {
                         let entry = self.holdings.entry(answer.kind)?;
-                        Body::Found { value: Some(ValueRef::Local(&entry.value)) }
+                        let floor = self.holdings.frontier().floor();
+                        Body::Found { value: Some(ValueRef::Local(&entry.value)), floor }
                     }
                     AnswerKind::Refused(reason) => Body::Refused { reason },
                     AnswerKind::Topology => Body::Topology { topology: self.layout.topology() },

@@ -124,10 +124,14 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             AnswerKind::Written { superseded } => {
                 self.requests.on_written(from, incarnation, number, superseded);
             }
-            AnswerKind::Nothing => self.requests.on_found(from, incarnation, number, None),
+            AnswerKind::Nothing => {
+                let floor = self.holdings.frontier().floor();
+                self.requests.on_found(from, incarnation, number, None, floor);
+            }
             AnswerKind::Key(_) | AnswerKind::Hint(_) => {
                 let value = self.holdings.entry(kind).map(|entry| entry.value.clone());
-                self.requests.on_found(from, incarnation, number, value);
+                let floor = self.holdings.frontier().floor();
+                self.requests.on_found(from, incarnation, number, value, floor);
             }
             AnswerKind::Refused(reason) => {
                 let version = self.layout.version();
