@@ -798,9 +798,8 @@ impl<V: Value, S: Storage> InFlight<V, S> {
     /// replica that was, so it counts for nothing. Of a node that is no owner yet, or a fallback, what it does not have says nothing.
     fn take(&mut self, bit: u32, value: Option<V>, floor: u64) -> Result<(), MergeRefused> {
         let includes = |value: &Option<V>, other: &V| {
-            let includes = |value: &V| {
-                matches!(value.compare(other), Causality::Equal | Causality::After)
-            };
+            let includes =
+                |value: &V| matches!(value.compare(other), Causality::Equal | Causality::After);
             value.as_ref().is_some_and(includes)
         };
         if let Some(found) = &value

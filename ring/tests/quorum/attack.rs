@@ -11,7 +11,7 @@ use quorate_ring::quorum::{
 use quorate_ring::topology::Version;
 use quorate_ring::{PreferenceList, Token, Zone};
 
-use super::net::{Envelope, Net, Same, Told, config};
+use super::net::{Envelope, Net, Same, Store, Told, config};
 
 type Register = Tagged<u32>;
 
@@ -447,6 +447,34 @@ fn read_that_was_long_on_its_way_does_not_return_what_was_deleted_meanwhile() {
             assert_eq!(net.told(9), [Told::Found(None)], "{repair:?} {late}");
         }
     }
+}
+
+#[test]
+fn joining_node_that_has_not_got_a_value_yet_has_not_purged_it() {
+    let mut net = Net::<Register>::new(&[1, 2, 3, 9], &Same::new(&[1, 2, 3]));
+    let now = net.now;
+    net.node(1).write(now, b"alive", Tagged::nth(1, 5), write(Level::All)).unwrap();
+    net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
+    net.run();
+    delete_and_purge(&mut net);
+    let moving = Same { epoch: 2, next: Some(vec![2, 3, 4]), ..Same::new(&[1, 2, 3]) };
+    let joining = Store::new(NodeId::new(4), 7, moving.clone(), config()).unwrap();
+    net.nodes.push((4, joining));
+    net.disks.push((4, Vec::new(), Vec::new()));
+    for node in [1, 2, 3, 4, 9] {
+        net.node(node).set_layout(moving.clone());
+    }
+    let now = net.now;
+    net.node(1).tick(now);
+    net.run();
+    assert!(net.node(4).status().founded && net.node(4).status().floor >= 2);
+    assert_eq!(net.node(4).local(b"alive"), None);
+    net.node(9).read(now, b"alive", read(ReadRepair::Off)).unwrap();
+    net.settle_disks();
+    // node 4 answers last
+    net.wire.make_contiguous().sort_by_key(|envelope| envelope.to);
+    net.run();
+    assert_eq!(net.told(9), [Told::Found(Some(Tagged::nth(1, 5)))]);
 }
 
 #[test]

@@ -134,7 +134,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             Plan::Answer(answer) => {
                 let body = match answer.kind {
                     AnswerKind::Written { superseded } => Body::Written { superseded },
-                    AnswerKind::Nothing => Body::Found { value: None, floor: self.holdings.frontier().floor() },
+                    AnswerKind::Nothing => {
+                        Body::Found { value: None, floor: self.holdings.frontier().floor() }
+                    }
                     AnswerKind::Key(_) | AnswerKind::Hint(_) => {
                         let entry = self.holdings.entry(answer.kind)?;
                         let floor = self.holdings.frontier().floor();
