@@ -471,8 +471,8 @@ fn joining_node_that_has_not_got_a_value_yet_has_not_purged_it() {
     assert_eq!(net.node(4).local(b"alive"), None);
     net.node(9).read(now, b"alive", read(ReadRepair::Off)).unwrap();
     net.settle_disks();
-    // node 4 answers last
-    net.wire.make_contiguous().sort_by_key(|envelope| envelope.to);
+    // node 4 answers first
+    net.wire.make_contiguous().sort_by_key(|envelope| core::cmp::Reverse(envelope.to));
     net.run();
     assert_eq!(net.told(9), [Told::Found(Some(Tagged::nth(1, 5)))]);
 }
