@@ -21,7 +21,7 @@ pub(crate) struct Requests<V: Value, S: Storage> {
     in_flight: Slab<InFlight<V, S>, S::Requests<InFlight<V, S>>>,
     node: NodeId,
     incarnation: u64,
-    /// How many requests there were.
+    /// The number of the next request, without its place: none has the number 0.
     sequence: u64,
     retry_us: u64,
     attempts: u8,
@@ -128,7 +128,7 @@ impl<V: Value, S: Storage> Requests<V, S> {
             in_flight: Slab::with_limit(config.max_requests.min(most)),
             node,
             incarnation,
-            sequence: 0,
+            sequence: 1,
             retry_us: config.retry_us,
             attempts: config.attempts,
             max_key_len: config.max_key_len,
@@ -724,7 +724,10 @@ impl<V: Value, S: Storage> Requests<V, S> {
             Action::Done(_) | Action::HandedOver(_) => return None,
         };
         let Version { epoch, digest } = layout.version();
-        let (incarnation, number) = (self.incarnation, request.number);
+        let (incarnation, number) = match action {
+            Action::Topology { .. } => (0, 0), // it answers nothing that the receiver asked for
+            _ => (self.incarnation, request.number),
+        };
         Some((to, Message { incarnation, number, epoch, digest, body }))
     }
 

@@ -534,3 +534,30 @@ fn new_value_below_the_floor_is_refused_where_there_is_a_later_one_too() {
     net.run();
     assert_eq!(net.told(9), [Told::Failed(Failure::Purged { floor: 5 }, None)]);
 }
+
+#[test]
+fn topology_that_comes_late_answers_no_request() {
+    let new = Same { epoch: 2, topology: vec![2, 3], ..Same::new(&[1, 2, 3]) };
+    let mut net = Net::<Register>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
+    net.node(1).set_layout(new.clone());
+    let now = net.now;
+    net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
+    net.settle_disks();
+    let asked = net.wire.pop_front().unwrap();
+    net.wire.clear();
+    net.give(&asked).unwrap();
+    let refused = net.wire.pop_front().unwrap();
+    net.give(&refused).unwrap();
+    let topology = net.wire.pop_front().unwrap();
+    assert_eq!(topology.to, 2);
+    net.wire.clear();
+    // node 2 hears of the layout from its application, and asks something with the same number and incarnation
+    net.node(2).set_layout(new.clone());
+    net.node(3).set_layout(new);
+    net.node(2).write(now, b"l", Tagged::nth(1, 6), write(Level::All)).unwrap();
+    net.settle_disks();
+    net.give(&topology).unwrap();
+    assert_eq!(net.told(2), []);
+    net.run();
+    assert_eq!(net.told(2), [Told::Written { superseded: false }]);
+}
