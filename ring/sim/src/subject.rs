@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Shown, Wire};
 use quorate_ring::quorum::{
-    Config, Event, Failure, Layout as _, Level, Membership, Message, Node, ReadOptions, ReadRepair,
-    Record, Replicated, Request, RequestError, Storage, Value as _, WriteOptions,
+    Config, Event, Failure, Layout as _, Level, Message, Node, ReadOptions, ReadRepair, Record,
+    Replicated, Request, RequestError, Storage, Value as _, WriteOptions,
 };
 use quorate_ring::topology::Version;
 use quorate_ring::{HashRing, KeyHash, Member};
@@ -181,7 +181,7 @@ impl<K: Kind, S: Storage + 'static> StoreSubject<K, S> {
 
     fn is_member(&self, node: usize) -> bool {
         let id = NodeId::new(node as u64 + 1);
-        self.layouts.last().is_some_and(|layout| layout.membership(id) == Membership::Member)
+        self.layouts.last().is_some_and(|layout| layout.membership(id).is_member())
     }
 
     /// A session goes on.

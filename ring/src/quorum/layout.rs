@@ -57,8 +57,18 @@ pub enum Membership {
     None,
     /// It is to hold keys, and holds none yet.
     Joining,
-    /// It holds keys.
+    /// It holds keys, and is to hold them on.
     Member,
+    /// It holds keys, and will not: it keeps nothing more for others.
+    Leaving,
+}
+
+impl Membership {
+    /// Whether it holds keys.
+    #[must_use]
+    pub const fn is_member(self) -> bool {
+        matches!(self, Self::Member | Self::Leaving)
+    }
 }
 
 /// A [`Placement`] with so many replicas, in a version: a layout that an application changes by giving its node
@@ -146,12 +156,12 @@ impl<P: Divided + for<'k> Placement<Position<'k> = Token>> Layout for Replicated
 
     fn membership(&self, node: NodeId) -> Membership {
         let names = |placement: &P| placement.walk(Token::MIN).any(|(other, _)| other == node);
-        if names(&self.placement) {
-            Membership::Member
-        } else if self.next.as_ref().is_some_and(names) {
-            Membership::Joining
-        } else {
-            Membership::None
+        let follows = self.next.as_ref().map(names);
+        match (names(&self.placement), follows) {
+            (true, None | Some(true)) => Membership::Member,
+            (true, Some(false)) => Membership::Leaving,
+            (false, Some(true)) => Membership::Joining,
+            (false, None | Some(false)) => Membership::None,
         }
     }
 

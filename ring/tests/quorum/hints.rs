@@ -186,3 +186,21 @@ fn hint_whose_owner_is_no_replica_any_more_goes_to_the_replicas() {
     assert_eq!(net.node(4).status().hints, 0);
     assert_eq!(net.node(5).local(b"k"), Some(&at(1, 5)));
 }
+
+#[test]
+fn node_that_leaves_keeps_nothing_more_for_others() {
+    let leaves = Same { epoch: 2, next: Some(vec![1, 2, 3, 5]), ..layout() };
+    let mut net = Net::<Cell>::new(&[1, 2, 3, 4, 5], &leaves);
+    let now = net.now;
+    net.node(1).set_down(NodeId::new(3), true);
+    net.node(1).write(now, b"k", at(1, 5), sloppy(Level::All)).unwrap();
+    net.node(1).tick(now);
+    net.run_among(&[1, 2, 4, 5]);
+    assert_eq!(net.node(4).status().hints, 0);
+    assert_eq!(net.told(1), []);
+    // a fallback that is its own coordinator does not, either
+    net.node(4).set_down(NodeId::new(3), true);
+    net.node(4).write(now, b"l", at(1, 5), sloppy(Level::All)).unwrap();
+    net.run_among(&[1, 2, 4, 5]);
+    assert_eq!(net.node(4).status().hints, 0);
+}

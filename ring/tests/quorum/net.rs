@@ -60,13 +60,13 @@ impl Layout for Same {
     }
 
     fn membership(&self, node: NodeId) -> Membership {
-        let (node, next) = (node.get(), self.next.iter().flatten());
-        if self.replicas.iter().chain(&self.fallbacks).any(|id| *id == node) {
-            Membership::Member
-        } else if next.into_iter().any(|id| *id == node) {
-            Membership::Joining
-        } else {
-            Membership::None
+        let node = node.get();
+        let holds = self.replicas.contains(&node) || self.fallbacks.contains(&node);
+        match (holds, self.next.as_ref().map(|next| next.contains(&node))) {
+            (true, Some(false)) => Membership::Leaving,
+            (true, _) => Membership::Member,
+            (false, Some(true)) => Membership::Joining,
+            (false, _) => Membership::None,
         }
     }
 

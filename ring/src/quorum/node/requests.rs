@@ -9,7 +9,7 @@ use crate::quorum::message::{Body, Reason};
 use crate::quorum::rebuild::REBUILD;
 use crate::quorum::requests::Action;
 use crate::quorum::sweep::SWEEP;
-use crate::quorum::{Layout, Message, Storage, Value};
+use crate::quorum::{Layout, Membership, Message, Storage, Value};
 use crate::topology::{Freshness, Version};
 
 impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
@@ -55,6 +55,10 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             (Body::Hint { owner, .. }, Some(value)) if *owner == self.id => {
                 self.holdings.write((self.now, &self.layout), asked, false, token, key, value);
             }
+            // it is to be without hints when it leaves, and they would not be looked for there
+            (Body::Hint { .. }, _) if self.membership == Membership::Leaving => {
+                self.holdings.owe(asked, AnswerKind::Refused(Reason::Full), Ticket::default());
+            }
             (Body::Hint { owner, .. }, Some(value)) => {
                 self.holdings.keep(self.now, asked, *owner, token, key, value);
                 self.wake_handoff(self.now.after(self.config.handoff_us));
@@ -93,7 +97,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// Carries out what a request asks of this node itself.
     pub(super) fn act_here(&mut self, place: u32, action: Action) {
-        let Self { requests, holdings, layout, id, now, .. } = self;
+        let Self { requests, holdings, layout, membership, id, now, .. } = self;
         let Some(request) = requests.get(place) else { return };
         let asked = Self::asked(*id, requests.incarnation(), request.number);
         let token = layout.token(&request.key);
@@ -102,6 +106,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             Action::Write { owner, .. } => {
                 let Some(value) = request.value.clone() else { return };
                 match owner {
+                    Some(_) if *membership == Membership::Leaving => {
+                        holdings.owe(asked, AnswerKind::Refused(Reason::Full), Ticket::default());
+                    }
                     Some(owner) => {
                         holdings.keep(*now, asked, owner, token, &request.key, value);
                         self.wake_handoff(self.now.after(self.config.handoff_us));

@@ -8,7 +8,7 @@ use crate::quorum::holdings::{AnswerKind, Asked};
 use crate::quorum::message::{Body, Reason};
 use crate::quorum::runs::Shared;
 use crate::quorum::sweep::{Reads, wanted};
-use crate::quorum::{Layout, Membership, Message, Storage, Value};
+use crate::quorum::{Layout, Message, Storage, Value};
 use crate::topology::Version;
 
 impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
@@ -66,7 +66,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 AnswerKind::SweptSeen
             }
             // it would take the turn of others, and while it does no round of sweeps counts
-            _ if self.layout.membership(asked.by) != Membership::Member => {
+            _ if !self.layout.membership(asked.by).is_member() => {
                 return Err(Rejected::Impossible);
             }
             // one that does not know what it holds cannot rebuild another
@@ -110,6 +110,6 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// Whether this is a member that does not know what it holds.
     pub(super) fn is_rebuilt(&self) -> bool {
-        !self.holdings.is_founded() && self.membership == Membership::Member
+        !self.holdings.is_founded() && self.membership.is_member()
     }
 }
