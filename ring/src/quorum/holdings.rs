@@ -140,6 +140,12 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         }
     }
 
+    /// What was restored is as old as this life of the node: records do not tell their age.
+    pub(crate) fn date(&mut self, now: Instant) {
+        self.keys.date(now);
+        self.hints.date(now);
+    }
+
     /// The layout is another: what is not held any more goes.
     pub(crate) const fn begin_scrub(&mut self) {
         self.scrub.begin();

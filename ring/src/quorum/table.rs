@@ -55,6 +55,15 @@ impl<V: Value, S: Storage, L: List<Cell<Entry<V, S>>>, O: Order> Table<V, S, L, 
         self.entries.len()
     }
 
+    /// Everything that is there came now, as far as anybody knows.
+    pub(crate) fn date(&mut self, now: Instant) {
+        for place in 0..u32::try_from(self.entries.places()).unwrap_or(u32::MAX) {
+            if let Some(entry) = self.entries.get_mut(place) {
+                entry.since = now;
+            }
+        }
+    }
+
     /// The place of a key; `None` if it is not there.
     pub(crate) fn find(&self, owner: NodeId, token: Token, key: &[u8]) -> Option<u32> {
         let mut from = (token.get(), 0);

@@ -204,3 +204,24 @@ fn node_that_leaves_keeps_nothing_more_for_others() {
     net.run_among(&[1, 2, 4, 5]);
     assert_eq!(net.node(4).status().hints, 0);
 }
+
+#[test]
+fn age_of_a_restored_hint_is_counted_from_the_start() {
+    let mut net = Net::<Cell>::new(&[1, 2, 3, 4, 5], &layout());
+    net.tick(2 * config().hint_life_us);
+    let now = net.now;
+    net.node(1).set_down(NodeId::new(3), true);
+    net.node(1).write(now, b"k", at(1, 5), sloppy(Level::All)).unwrap();
+    net.run_among(&[1, 2, 4, 5]);
+    assert_eq!(net.told(1), [OK]);
+    net.restart(4, &layout());
+    net.node(4).set_down(NodeId::new(3), true);
+    // the clock of the node goes on where it was
+    net.tick(config().handoff_us);
+    net.tick(config().handoff_us);
+    net.run_among(&[1, 2, 4, 5]);
+    assert_eq!(net.node(4).status().hints, 1);
+    net.tick(config().hint_life_us);
+    net.run_among(&[1, 2, 4, 5]);
+    assert_eq!(net.node(4).status().hints, 0);
+}

@@ -113,6 +113,8 @@ pub struct Node<V: Value, L, S: Storage> {
     /// Whose topology was taken over; the event is due.
     learned_from: Option<NodeId>,
     started: bool,
+    /// What was restored has an age.
+    dated: bool,
     rejections: Rejections,
 }
 
@@ -148,6 +150,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             now: Instant::ZERO,
             learned_from: None,
             started: false,
+            dated: false,
             rejections: Rejections::default(),
         })
     }
@@ -344,6 +347,10 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
     fn tick(&mut self, now: Instant) {
         self.started = true;
         self.now = self.now.max(now);
+        if !self.dated {
+            self.dated = true;
+            self.holdings.date(self.now);
+        }
         self.requests.raise_purged(self.holdings.frontier().floor());
         self.requests.tick(self.now);
         if self.handoff.is_due(self.now) {
