@@ -30,6 +30,8 @@ pub(crate) struct Frontier {
     changes: u64,
     /// The rotation of sweeps in which it took the last one.
     changed_in: u64,
+    /// This node seals up to here at most.
+    limit: u64,
 }
 
 impl Frontier {
@@ -43,7 +45,17 @@ impl Frontier {
             sealed_due: false,
             changes: incarnation.wrapping_mul(1 << 32),
             changed_in: 0,
+            limit: u64::MAX,
         }
+    }
+
+    pub(crate) const fn set_limit(&mut self, limit: u64) {
+        self.limit = limit;
+    }
+
+    /// Whether the floor may rise to this clock, as far as this node knows.
+    pub(crate) const fn may_rise_to(&self, clock: u64) -> bool {
+        clock <= self.limit
     }
 
     /// No change up to this clock is taken.

@@ -339,6 +339,11 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         self.rotation = rotation;
     }
 
+    /// The floor does not rise above this clock as far as this node has a say.
+    pub(crate) const fn limit_floor(&mut self, limit: u64) {
+        self.frontier.set_limit(limit);
+    }
+
     /// Takes no new values up to this clock from now on.
     pub(crate) fn seal(&mut self, sealed: u64) {
         let tickets = &mut self.tickets;
@@ -398,7 +403,8 @@ impl<V: Value, S: Storage> Holdings<V, S> {
             if clock <= floor {
                 entry.done = true;
                 self.keys.set_due(place, || tickets.issue());
-            } else if now.since(entry.since) >= config.purge_us {
+            } else if now.since(entry.since) >= config.purge_us && self.frontier.may_rise_to(clock)
+            {
                 self.scrub.want(clock);
             }
         }

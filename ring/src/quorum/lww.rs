@@ -13,6 +13,9 @@ use super::{FollowRefused, MergeRefused, Value, WriteId};
 /// the other node's clock says. A write of somebody who has **not** read what it replaces is lost if its clock is behind by more than the time between
 /// the two: [`Order::AfterRead`](super::Order::AfterRead) reads first, and refuses such a write, so that it can be stamped again.
 ///
+/// A delete by a node whose clock is far ahead would take the floor up to which no new values are taken there with it:
+/// [`Node::limit_floor`](super::Node::limit_floor) prevents that.
+///
 /// Of two writes with one timestamp that of the higher node wins; a node gives each timestamp once.
 ///
 /// ```

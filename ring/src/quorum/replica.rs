@@ -70,6 +70,11 @@ impl<V: Value + 'static, L: Layout, S: Storage> Replica<V, L, S> {
         self.0.set_down(node, down);
     }
 
+    /// The floor does not rise above this clock, as [`Node::limit_floor`] has it.
+    pub const fn limit_floor(&mut self, clock: u64) {
+        self.0.limit_floor(clock);
+    }
+
     /// What this node goes by.
     #[must_use]
     pub const fn layout(&self) -> &L {

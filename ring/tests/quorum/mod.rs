@@ -4,6 +4,7 @@
 mod attack;
 mod conformance;
 mod coordinator;
+mod floor;
 mod formed;
 mod hints;
 mod layouts;

@@ -31,7 +31,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             return Err(Rejected::Impossible); // only the node with the lowest id asks for it
         }
         self.holdings.raise_floor(floor);
-        self.seal(sealed);
+        self.seal_if_it_may(sealed);
         if known {
             self.join();
         }
@@ -50,6 +50,13 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     pub(super) fn seal(&mut self, sealed: u64) {
         self.holdings.seal(sealed);
         self.requests.raise_floor(self.holdings.frontier().sealed());
+    }
+
+    /// The same, unless the floor is not to rise so far: then this node does not say that it is sealed, and the floor stays.
+    fn seal_if_it_may(&mut self, sealed: u64) {
+        if self.holdings.frontier().may_rise_to(sealed) {
+            self.seal(sealed);
+        }
     }
 
     pub(super) fn report(&self) -> Report {
@@ -85,6 +92,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             return Next::Nothing; // nobody asked for it
         }
         self.holdings.raise_floor(report.floor);
+        let may = self.holdings.frontier().may_rise_to(report.wanted);
+        let report = Report { wanted: if may { report.wanted } else { 0 }, ..report };
         let floor = self.holdings.frontier().floor();
         let Self { lead, layout, config, now, id, .. } = self;
         lead.on_report(*now, (*id, floor), (from, number), report, layout, config)
@@ -101,7 +110,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     fn go_on(&mut self, mut next: Next) {
         // the lowest id is asked first, so this comes once in a round
         if next == Next::AskHere {
-            self.seal(self.lead.target());
+            self.seal_if_it_may(self.lead.target());
             let report = self.report();
             let Some((_, number)) = self.lead.message() else { return };
             next = self.on_report(self.id, number, report);

@@ -53,7 +53,7 @@ use crate::quorum::{
 ///
 /// A delete is a write of a tombstone ([`Value::is_tombstone`]). One that is older than [`purge_us`](Config::purge_us) is forgotten once every replica has it and nothing older
 /// can come back: the nodes agree on a floor ([`Status::floor`]), a [clock](Value::clock) up to which no change is taken any more, from hints, late messages and clients alike.
-/// A write below it fails with [`Failure::Purged`](super::Failure::Purged) and has to be formed with a higher clock; [`Order::AfterRead`](super::Order::AfterRead) sees to that. While a
+/// [`limit_floor`](Self::limit_floor) keeps it from rising too far where clocks are those of a wall. A write below it fails with [`Failure::Purged`](super::Failure::Purged) and has to be formed with a higher clock; [`Order::AfterRead`](super::Order::AfterRead) sees to that. While a
 /// node is down the floor stays where it is, and tombstones are kept.
 ///
 /// # Changing the replicas
@@ -232,6 +232,31 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         if !down {
             self.wake_handoff(self.now);
         }
+    }
+
+    /// The floor does not rise above this [clock](Value::clock), as far as this node has a say: without a limit a single tombstone with the clock of a day far ahead takes
+    /// the floor there once it is old enough, and every new value is refused until that day.
+    ///
+    /// Where clocks tell a time, as those of [`Lww`](super::Lww) do, an application sets it when the node starts, and again from time to time, to that of its own clock
+    /// some time ago: of [`purge_us`](Config::purge_us), for instance. It does so on every node: the one with the lowest id goes no further than its own limit, and where another one has a higher id, its limit
+    /// keeps the floor and the tombstones, but not the others from refusing new values. It is not on the disk.
+    ///
+    /// ```
+    /// # use quorate_clocks::{Actor, Hlc, Timestamp};
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::quorum::{Config, Inline, Lww, Node, Replicated, Value};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+    /// # ring.add(Member::new(NodeId::new(1)))?;
+    /// # let layout = Replicated::new(Version::default(), ring, 1);
+    /// let config = Config::lan();
+    /// let mut node = Node::<Lww<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, config)?;
+    /// let now_us = 1_800_000_000_000_000;
+    /// node.limit_floor(Timestamp::from_micros(now_us - config.purge_us).to_bits());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn limit_floor(&mut self, clock: u64) {
+        self.holdings.limit_floor(clock);
     }
 
     /// What this node goes by.
