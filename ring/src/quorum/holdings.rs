@@ -1,5 +1,5 @@
 use quorate_clocks::Causality;
-use quorate_core::{Corrupt, Instant, NodeId, Ticket, Tickets};
+use quorate_core::{Corrupt, Instant, NodeId, Rejected, Ticket, Tickets};
 
 use super::frontier::{Frontier, Report};
 use super::message::Reason;
@@ -164,6 +164,11 @@ impl<V: Value, S: Storage> Holdings<V, S> {
     /// Merges a value into that of a key, and owes the answer.
     ///
     /// A new value is refused up to the seal, one that a replica has had up to the floor.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::Full`] while an answer with the present value has been overtaken by another record before: a key that is written more often than the disk finishes
+    /// would never be read. The coordinator asks again.
     pub(crate) fn write<L: Layout>(
         &mut self,
         (now, layout): (Instant, &L),
@@ -172,21 +177,27 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         token: Token,
         key: &[u8],
         value: V,
-    ) {
-        let (kind, ticket) = match self.store((now, layout), repair, token, key, value) {
+    ) -> Result<(), Rejected> {
+        // the next value that this node forms is formed from this one
+        let is_formed_here = V::FORMED_BY_REPLICAS && asked.by == self.node;
+        let place = self.keys.find(self.node, token, key);
+        if !is_formed_here && awaits(place.and_then(|place| self.keys.get(place)), &value) {
+            return Err(Rejected::Full);
+        }
+        let (kind, ticket) = match self.store((now, layout), repair, place, (token, key, value)) {
             Ok((superseded, ticket)) => (AnswerKind::Written { superseded }, ticket),
             Err(reason) => (AnswerKind::Refused(reason), Ticket::default()),
         };
         self.owe(asked, kind, ticket);
+        Ok(())
     }
 
     fn store<L: Layout>(
         &mut self,
         (now, layout): (Instant, &L),
         repair: bool,
-        token: Token,
-        key: &[u8],
-        value: V,
+        place: Option<u32>,
+        (token, key, value): (Token, &[u8], V),
     ) -> Result<(bool, Ticket), Reason> {
         if !self.founded && !repair {
             return Err(Reason::Blank); // it does not know the floor
@@ -198,7 +209,7 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         let takes =
             self.frontier.takes(clock, repair) || (repair && !(self.founded && is_replica()));
         let refused = Reason::Purged { floor: self.frontier.sealed() };
-        if let Some(place) = self.keys.find(self.node, token, key) {
+        if let Some(place) = place {
             let entry = self.keys.get_mut(place).ok_or(Reason::Full)?;
             // of a new value a later one that is here says nothing: others refuse it, and what is later may never be read
             let is_there = match entry.value.compare(&value) {
@@ -235,6 +246,10 @@ impl<V: Value, S: Storage> Holdings<V, S> {
     }
 
     /// Keeps a value for another node, and owes the answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
     pub(crate) fn keep(
         &mut self,
         now: Instant,
@@ -243,21 +258,35 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         token: Token,
         key: &[u8],
         value: V,
-    ) {
+    ) -> Result<(), Rejected> {
+        let place = self.hints.find(owner, token, key);
+        if awaits(place.and_then(|place| self.hints.get(place)), &value) {
+            return Err(Rejected::Full);
+        }
+        let (kind, ticket) = match self.store_hint(now, place, owner, (token, key, value)) {
+            Ok(ticket) => (AnswerKind::Written { superseded: false }, ticket),
+            Err(reason) => (AnswerKind::Refused(reason), Ticket::default()),
+        };
+        self.owe(asked, kind, ticket);
+        Ok(())
+    }
+
+    fn store_hint(
+        &mut self,
+        now: Instant,
+        place: Option<u32>,
+        owner: NodeId,
+        (token, key, value): (Token, &[u8], V),
+    ) -> Result<Ticket, Reason> {
         if !self.founded {
             // it does not know the floor: below it the owner would not take the value, and nobody would have it
-            return self.owe(asked, AnswerKind::Refused(Reason::Blank), Ticket::default());
+            return Err(Reason::Blank);
         }
         let tickets = &mut self.tickets;
         if !self.frontier.takes(value.clock(), false) {
-            let floor = self.frontier.sealed();
-            return self.owe(
-                asked,
-                AnswerKind::Refused(Reason::Purged { floor }),
-                Ticket::default(),
-            );
+            return Err(Reason::Purged { floor: self.frontier.sealed() });
         }
-        let kept = match self.hints.find(owner, token, key) {
+        match place {
             Some(place) => match self.hints.get_mut(place) {
                 Some(entry) => match entry.value.merge(&value) {
                     // also of one that was handed over, and whose removal is not recorded yet
@@ -278,10 +307,6 @@ impl<V: Value, S: Storage> Holdings<V, S> {
                 }
                 Err(_) => Err(Reason::Full),
             },
-        };
-        match kept {
-            Ok(ticket) => self.owe(asked, AnswerKind::Written { superseded: false }, ticket),
-            Err(reason) => self.owe(asked, AnswerKind::Refused(reason), Ticket::default()),
         }
     }
 
@@ -456,18 +481,23 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         loop {
             let place = self.answers.first(Queue::Due)?;
             let answer = *self.answers.get(place)?;
+            let durable = self.durable;
+            let entry = match answer.kind {
+                AnswerKind::Key(place) => self.keys.get_mut(place),
+                AnswerKind::Hint(place) => self.hints.get_mut(place),
+                _ => None,
+            };
+            let Some(entry) = entry else { return self.answers.remove(place) };
             // the value may have changed since, and that is not to be seen before it is durable
-            let newer = self.entry(answer.kind).map(|entry| entry.ticket);
-            match newer.filter(|ticket| *ticket > self.durable) {
-                Some(ticket) => {
-                    if let Some(answer) = self.answers.get_mut(place) {
-                        answer.ticket = ticket;
-                    }
-                    self.answers.unqueue(place, Queue::Due);
-                    self.answers.enqueue(place, Queue::Waiting);
-                }
-                None => return self.answers.remove(place),
+            entry.awaited = entry.ticket > durable;
+            if !entry.awaited {
+                return self.answers.remove(place);
             }
+            if let Some(answer) = self.answers.get_mut(place) {
+                answer.ticket = entry.ticket;
+            }
+            self.answers.unqueue(place, Queue::Due);
+            self.answers.enqueue(place, Queue::Waiting);
         }
     }
 
@@ -575,6 +605,14 @@ impl<V: Value, S: Storage> Holdings<V, S> {
     pub(crate) const fn restore_founded(&mut self, founded: bool) {
         self.founded = founded;
     }
+}
+
+/// Whether an answer with the value of this entry has waited long enough, and another value would make it wait on.
+fn awaits<V: Value, S: Storage>(entry: Option<&Entry<V, S>>, value: &V) -> bool {
+    let includes = |entry: &Entry<V, S>| {
+        matches!(entry.value.compare(value), Causality::Equal | Causality::After)
+    };
+    entry.is_some_and(|entry| entry.awaited && !includes(entry))
 }
 
 /// Whether a node holds the keys at a token, or will.

@@ -561,3 +561,41 @@ fn topology_that_comes_late_answers_no_request() {
     net.run();
     assert_eq!(net.told(2), [Told::Written { superseded: false }]);
 }
+
+#[test]
+fn key_that_is_written_more_often_than_the_disk_finishes_can_be_read() {
+    let mut net = Net::<Register>::new(&[1, 2, 9], &Same::new(&[1, 2]));
+    net.slow_disks = vec![2];
+    let now = net.now;
+    let mut read_at = None;
+    for number in 1..20 {
+        let before = net.disks.iter().find(|(at, ..)| *at == 2).unwrap().2.len();
+        net.node(1).write(now, b"k", Tagged::nth(number, 5), write(Level::One)).unwrap();
+        net.run_among(&[1, 2]);
+        if number == 1 {
+            net.node(9)
+                .read(now, b"k", ReadOptions { level: Level::All, ..read(ReadRepair::Off) })
+                .unwrap();
+        }
+        net.run();
+        // a record comes before the disk of node 2 has finished the one before
+        let disk = &mut net.disks.iter_mut().find(|(at, ..)| *at == 2).unwrap().2;
+        if let Some((ticket, _)) = disk.drain(..before).last() {
+            net.node(2).persisted(ticket);
+        }
+        net.run();
+        if read_at.is_none() && !net.told(9).is_empty() {
+            read_at = Some(number);
+        }
+    }
+    assert_eq!(read_at, Some(3));
+    // and it takes writes as before
+    let disk = &mut net.disks.iter_mut().find(|(at, ..)| *at == 2).unwrap().2;
+    let (ticket, _) = disk.drain(..).last().unwrap();
+    net.node(2).persisted(ticket);
+    net.slow_disks.clear();
+    net.node(1).write(now, b"k", Tagged::nth(99, 5), write(Level::All)).unwrap();
+    net.told.clear();
+    net.run();
+    assert_eq!(net.told(1), [Told::Written { superseded: false }]);
+}

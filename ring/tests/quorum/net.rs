@@ -207,7 +207,14 @@ impl<V: Value + 'static> Net<V> {
         while let Some(envelope) = self.wire.pop_front() {
             let both = nodes.contains(&envelope.from) && nodes.contains(&envelope.to);
             if both && self.nodes.iter().any(|(id, _)| *id == envelope.to) {
-                self.give(&envelope).unwrap();
+                // one that is full is asked again
+                self.give(&envelope)
+                    .or_else(
+                        |rejected| {
+                            if rejected == Rejected::Full { Ok(()) } else { Err(rejected) }
+                        },
+                    )
+                    .unwrap();
             }
         }
     }

@@ -50,17 +50,19 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         let token = self.layout.token(key);
         match (body, value) {
             (Body::Write { repair, .. }, Some(value)) => {
-                self.holdings.write((self.now, &self.layout), asked, *repair, token, key, value);
+                let by = (self.now, &self.layout);
+                return self.holdings.write(by, asked, *repair, token, key, value);
             }
             (Body::Hint { owner, .. }, Some(value)) if *owner == self.id => {
-                self.holdings.write((self.now, &self.layout), asked, false, token, key, value);
+                let by = (self.now, &self.layout);
+                return self.holdings.write(by, asked, false, token, key, value);
             }
             // it is to be without hints when it leaves, and they would not be looked for there
             (Body::Hint { .. }, _) if self.membership == Membership::Leaving => {
                 self.holdings.owe(asked, AnswerKind::Refused(Reason::Full), Ticket::default());
             }
             (Body::Hint { owner, .. }, Some(value)) => {
-                self.holdings.keep(self.now, asked, *owner, token, key, value);
+                self.holdings.keep(self.now, asked, *owner, token, key, value)?;
                 self.wake_handoff(self.now.after(self.config.handoff_us));
             }
             (Body::Read { owner, .. }, _) => self.holdings.read(asked, *owner, token, key),
@@ -110,12 +112,14 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                         holdings.owe(asked, AnswerKind::Refused(Reason::Full), Ticket::default());
                     }
                     Some(owner) => {
-                        holdings.keep(*now, asked, owner, token, &request.key, value);
+                        // what is not taken now is asked again
+                        let _ = holdings.keep(*now, asked, owner, token, &request.key, value);
                         self.wake_handoff(self.now.after(self.config.handoff_us));
                     }
                     None => {
                         let repair = !request.is_new();
-                        holdings.write((*now, layout), asked, repair, token, &request.key, value);
+                        let by = (*now, &*layout);
+                        let _ = holdings.write(by, asked, repair, token, &request.key, value);
                     }
                 }
             }
