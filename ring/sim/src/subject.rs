@@ -382,7 +382,7 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
                 }
                 Ok(Some("crash after a read"))
             }
-            Event::Failed { request, failure, seen } => {
+            Event::Failed { request, failure, seen, .. } => {
                 let (key, write, session) = match self.open.remove(&(node, request)) {
                     Some(Open::Write { key, write, session, .. }) => (key, Some(write), session),
                     Some(Open::Read { key, kind: ReadKind::Session(session), .. }) => {

@@ -88,7 +88,8 @@ impl core::error::Error for RequestError {}
 
 /// How a request ended that was not carried out by as many replicas as it asked for.
 ///
-/// A write that failed is not undone: replicas that have it keep it, and it may appear in reads later, or never.
+/// A write that failed is not undone: replicas that have it keep it, and it may appear in reads later, or never. The [event](super::Event::Failed) tells
+/// whether it can.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

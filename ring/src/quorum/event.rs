@@ -30,6 +30,9 @@ pub enum Event<'a, V> {
         failure: Failure,
         /// What was read: a value that is to follow it must be later.
         seen: Option<&'a V>,
+        /// The value of a write may have gone out to replicas, and appear in reads later. False of a read, and of a write that came no further than
+        /// to [ask](super::Order::AfterRead) what is there: that one had no effect.
+        sent: bool,
     },
     /// A sweep with a node is over: it has what this node had of the keys that both hold when the sweep began, or later values.
     Swept {

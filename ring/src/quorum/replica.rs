@@ -70,6 +70,12 @@ impl<V: Value + 'static, L: Layout, S: Storage> Replica<V, L, S> {
         self.0.set_down(node, down);
     }
 
+    /// How many writes this node keeps for another, as [`Node::hints_for`] has it.
+    #[must_use]
+    pub fn hints_for(&self, node: NodeId) -> usize {
+        self.0.hints_for(node)
+    }
+
     /// The floor does not rise above this clock, as [`Node::limit_floor`] has it.
     pub const fn limit_floor(&mut self, clock: u64) {
         self.0.limit_floor(clock);

@@ -740,11 +740,12 @@ impl<V: Value, S: Storage> InFlight<V, S> {
     /// What the application is told.
     pub(crate) fn event(&self, failure: Option<Failure>) -> Option<Event<'_, V>> {
         let (request, value) = (self.request, self.value.as_ref());
+        let sent = self.is_write() && self.proposed.is_none();
         Some(match (failure, self.kind) {
             (Some(failure), Kind::Write(_)) if failure != Failure::Behind => {
-                Event::Failed { request, failure, seen: None }
+                Event::Failed { request, failure, seen: None, sent }
             }
-            (Some(failure), _) => Event::Failed { request, failure, seen: value },
+            (Some(failure), _) => Event::Failed { request, failure, seen: value, sent },
             (None, Kind::Write(_) | Kind::Handoff) => {
                 Event::Written { request, value: value?, superseded: self.superseded }
             }
@@ -852,7 +853,7 @@ impl<V: Value, S: Storage> InFlight<V, S> {
                 (self.answered, self.refused, self.current) = (0, 0, 0);
             }
             Err(refused) => {
-                self.value = seen;
+                (self.value, self.proposed) = (seen, Some(proposed));
                 self.fail(Some(match refused {
                     FollowRefused::Behind => Failure::Behind,
                     FollowRefused::Full => Failure::Full,

@@ -18,6 +18,8 @@ pub struct Status {
     pub synchronized: bool,
     /// No change up to this clock is taken any more: tombstones up to it are gone, or go.
     pub floor: u64,
+    /// No new value up to this clock is taken any more: the floor is to rise to it.
+    pub sealed: u64,
     /// Keys that it holds, tombstones among them.
     pub keys: usize,
     /// Writes that it keeps for others.

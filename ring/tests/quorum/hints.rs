@@ -37,6 +37,7 @@ fn fallback_takes_the_write_and_hands_it_over() {
     net.run_among(&[1, 2, 4, 5]);
     assert_eq!(net.told(1), [OK]);
     assert_eq!((net.node(4).status().hints, net.node(5).status().hints), (1, 0));
+    assert_eq!([3, 2].map(|owner| net.node(4).hints_for(NodeId::new(owner))), [1, 0]);
     assert_eq!(net.node(4).local(b"k"), None);
     // it survives the fallback's restart
     net.restart(4, &layout());

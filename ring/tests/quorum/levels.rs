@@ -3,7 +3,7 @@
 use quorate_clocks::{Actor, Stamp, Timestamp};
 use quorate_core::{Machine as _, NodeId};
 use quorate_ring::quorum::{
-    Failure, Level, Lww, ReadOptions, ReadRepair, RequestError, WriteOptions,
+    Failure, Level, Lww, Order, ReadOptions, ReadRepair, RequestError, WriteOptions,
 };
 
 use super::net::{Net, Same, Told};
@@ -152,4 +152,18 @@ fn later_value_stays_and_the_writer_is_told() {
     net.node(2).read(now, b"k", read(Level::One)).unwrap();
     net.run();
     assert_eq!(net.told(2), [Told::Found(Some(Lww::tombstone(stamp(9))))]);
+}
+
+#[test]
+fn write_that_is_not_later_than_what_is_there_fails_and_is_not_sent() {
+    let mut net = Net::<Cell>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
+    let now = net.now;
+    net.node(1).write(now, b"k", at(9, 5), write(Level::All)).unwrap();
+    net.run();
+    net.told(1);
+    let options = WriteOptions { order: Order::AfterRead, ..write(Level::Quorum) };
+    net.node(1).write(now, b"k", at(8, 6), options).unwrap();
+    net.run();
+    assert_eq!(net.told(1), [Told::Failed(Failure::Behind, Some(at(9, 5)))]);
+    assert_eq!(net.failed_sent, [false]);
 }

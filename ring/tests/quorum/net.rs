@@ -129,6 +129,8 @@ pub(crate) struct Net<V: Value + 'static> {
     pub(crate) slow_disks: Vec<u64>,
     /// How many messages were sent.
     pub(crate) sent: usize,
+    /// Of each failure, whether the value was sent.
+    pub(crate) failed_sent: Vec<bool>,
 }
 
 pub(crate) const fn config() -> Config {
@@ -145,6 +147,7 @@ impl<V: Value + 'static> Net<V> {
             disks: Vec::new(),
             slow_disks: Vec::new(),
             sent: 0,
+            failed_sent: Vec::new(),
         };
         for id in nodes {
             let mut node = Store::new(NodeId::new(*id), 7, layout.clone(), config()).unwrap();
@@ -176,7 +179,12 @@ impl<V: Value + 'static> Net<V> {
                                 Envelope { from: *id, to: to.get(), bytes: bytes(&message) };
                             self.wire.push_back(envelope);
                         }
-                        Output::Event(event) => self.told.push(told(*id, event)),
+                        Output::Event(event) => {
+                            if let Event::Failed { sent, .. } = event {
+                                self.failed_sent.push(sent);
+                            }
+                            self.told.push(told(*id, event));
+                        }
                     }
                 }
                 if !self.slow_disks.contains(id)
@@ -259,7 +267,7 @@ pub(crate) fn told<V: Value>(id: u64, event: Event<'_, V>) -> (u64, Option<Reque
             (id, Some(request), Told::Written { superseded })
         }
         Event::Found { request, value } => (id, Some(request), Told::Found(value.cloned())),
-        Event::Failed { request, failure, seen } => {
+        Event::Failed { request, failure, seen, .. } => {
             (id, Some(request), Told::Failed(failure, seen.cloned()))
         }
         Event::LayoutChanged { .. } => (id, None, Told::LayoutChanged),

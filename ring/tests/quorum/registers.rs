@@ -85,3 +85,40 @@ fn second_reader_sees_what_the_first_one_saw() {
         assert_eq!(found, [Told::Found(seen.then(|| Tagged::nth(1, 1)))], "{repair:?}");
     }
 }
+
+#[test]
+fn failure_tells_whether_the_value_was_sent() {
+    let mut net = Net::<Register>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
+    let time_out = |net: &mut Net<Register>| {
+        for _ in 0..4 {
+            net.tick(1_000);
+            net.run_among(&[1]);
+        }
+        assert_eq!(net.told(1).len(), 1);
+        core::mem::take(&mut net.failed_sent)
+    };
+    let now = net.now;
+    net.node(1).write(now, b"x", Tagged::nth(1, 5), WriteOptions::default()).unwrap();
+    net.run_among(&[1]);
+    assert_eq!(time_out(&mut net), [true]);
+    let now = net.now;
+    net.node(1).write(now, b"x", Tagged::new(6), after_read()).unwrap();
+    net.run_among(&[1]);
+    assert_eq!(time_out(&mut net), [false]);
+    // it was asked what is there, and only then nobody answers any more
+    let now = net.now;
+    net.node(1).write(now, b"x", Tagged::new(7), after_read()).unwrap();
+    net.settle_disks();
+    for question in core::mem::take(&mut net.wire) {
+        net.give(&question).unwrap();
+    }
+    for answer in core::mem::take(&mut net.wire) {
+        net.give(&answer).unwrap();
+    }
+    net.wire.clear();
+    assert_eq!(time_out(&mut net), [true]);
+    let now = net.now;
+    net.node(1).read(now, b"x", atomic()).unwrap();
+    net.run_among(&[1]);
+    assert_eq!(time_out(&mut net), [false]);
+}

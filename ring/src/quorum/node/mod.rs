@@ -234,6 +234,12 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         }
     }
 
+    /// How many writes this node keeps for another: what an operator wants to be 0 before a node that is gone for good is taken out of the layout.
+    #[must_use]
+    pub fn hints_for(&self, node: NodeId) -> usize {
+        self.holdings.hints().iter().filter(|hint| hint.owner == node && !hint.done).count()
+    }
+
     /// The floor does not rise above this [clock](Value::clock), as far as this node has a say: without a limit a single tombstone with the clock of a day far ahead takes
     /// the floor there once it is old enough, and every new value is refused until that day.
     ///
@@ -438,6 +444,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
                 && self.holdings.is_scrubbed()
                 && self.sweep.last_clean_rotation() > self.layout_rotation,
             floor: self.holdings.frontier().floor(),
+            sealed: self.holdings.frontier().sealed(),
             keys: self.holdings.keys().len(),
             hints: self.holdings.hints().len(),
             requests: self.requests.len(),
