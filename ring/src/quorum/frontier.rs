@@ -8,6 +8,9 @@
 //! 2. When every node has handed over its hints up to that clock, and a sweep with each other replica has gone through since it took the last change up to it, all
 //!    replicas have all of it: the clock is the new **floor**.
 //!
+//! A read may meet the answer of one replica from before a delete, and that of another from after its purge. So each answer carries the floor of its node: what is
+//! up to it, and not in the value of that replica, counts for nothing.
+//!
 //! One node, that with the lowest id, asks all others for their part, one after the other. Their answers are of different moments. Each counts the changes that it takes, and
 //! if all answers are the same two times in a row, all of them held at the moment between the two (the double collect of Afek et al., "Atomic
 //! Snapshots of Shared Memory", JACM 1993, section 3). No clock of the wall, no bound on the life of a message is needed, but every node: while one is down the floor stays.
