@@ -57,8 +57,6 @@ pub enum RequestError {
     KeyTooLong,
     /// Values of this kind are formed by a replica of the key, and this node is none.
     NotReplica,
-    /// The machine has stopped.
-    Stopped,
 }
 
 impl From<LevelError> for RequestError {
@@ -79,7 +77,6 @@ impl fmt::Display for RequestError {
             }
             Self::KeyTooLong => f.write_str("the key is longer than keys may be"),
             Self::NotReplica => f.write_str("this node does not hold the key: ask one that does"),
-            Self::Stopped => f.write_str("the machine has stopped"),
         }
     }
 }
