@@ -58,8 +58,8 @@ pub struct Coordinator<V: Value, L, S: Storage> {
 impl<V: Value + 'static, L: Layout, S: Storage> Coordinator<V, L, S> {
     /// A client without requests.
     ///
-    /// `incarnation` is a number that this node has not used before: from a counter of its starts, or random. It tells the answers to its requests from
-    /// those to requests of an earlier life, and orders its writes.
+    /// `incarnation` is a number that this client has not used before, and will not again: it tells the answers to its requests from those to requests of an earlier
+    /// life, and its writes from those of an earlier life ([`WriteId`](super::WriteId)). Take a random number, or the time of a clock that does not go back.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Coordinator<V, L, S> {
         self.requests.read(self.now, &self.layout, key, options, Some(seen))
     }
 
-    /// A node is down, or up again, as a failure detector has it. Requests do not wait for one that is down.
+    /// A node is down, or up again, as a failure detector has it: what that means for requests is said at [`Node::set_down`](super::Node::set_down).
     pub fn set_down(&mut self, node: NodeId, down: bool) {
         self.requests.set_down(node, down);
     }

@@ -100,10 +100,10 @@ pub enum Failure {
     },
     /// Replicas go by another topology: make the request again once this node has it.
     Stale {
-        /// The newest version that was heard of.
+        /// The version of the last one that refused; this node's own, if that has changed and the request cannot be carried out in it.
         version: Version,
     },
-    /// Replicas have no room.
+    /// Replicas have no room, or what was read has none in one value.
     Full,
     /// Tombstones may be purged up to a clock that the value does not exceed: form it again, with a higher one.
     Purged {
@@ -117,7 +117,7 @@ pub enum Failure {
     /// Enough replicas answered a read, and what they have lacks what the reader [has seen](super::Node::read_at_least): ask again later. The event has what they have.
     /// Of a key that was deleted so long ago that it may be purged, a [`Coordinator`](super::Coordinator) goes on with the context of that.
     Missing,
-    /// Replicas have lost their disks, and do not know yet what they held.
+    /// Replicas started without records, and do not know yet what they held.
     Blank,
 }
 

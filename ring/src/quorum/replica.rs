@@ -39,8 +39,8 @@ pub struct Replica<V: Value, L, S: Storage>(Node<V, L, S>);
 impl<V: Value + 'static, L: Layout, S: Storage> Replica<V, L, S> {
     /// A replica without records.
     ///
-    /// `incarnation` is a number that this node has not used before: from a counter of its starts, or random. With a counter that is on the disk with the
-    /// records, one that lost its disk must go on with a number that it has not used, a random one for instance.
+    /// `incarnation` is a number that this node has not used before, and will not again: it tells the answers to what it hands over and repairs from those to an earlier life.
+    /// Where it comes from is said at [`Node::new`].
     ///
     /// # Errors
     ///
