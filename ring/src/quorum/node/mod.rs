@@ -130,6 +130,21 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// its writes from those of an earlier life ([`WriteId`](super::WriteId)). Take a random number, or the time of a clock that does not go back. A counter of its starts will do as long as it
     /// is not on the disk with the records: on an erased disk it begins anew, and two writes may get one `WriteId`.
     ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, ConfigError, Inline, Node, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// type Store<L> = Node<Tagged<u32>, L, Inline<8, 16>>; // 8 keys of 16 bytes
+    /// let node = Store::new(NodeId::new(1), 1, layout.clone(), Config::lan())?;
+    /// assert_eq!((node.status().keys, node.status().founded), (0, false));
+    /// let never = Config { attempts: 0, ..Config::lan() };
+    /// assert_eq!(Store::new(NodeId::new(1), 1, layout, never).err(), Some(ConfigError::Attempts));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ConfigError`] of a configuration that cannot be used.
@@ -162,6 +177,24 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     }
 
     /// This node is one of a new cluster, which holds nothing yet. To be called once, by the operator: a node that was erased answers no reads until it has been rebuilt.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Node, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// type Store<L> = Node<Tagged<u32>, L, Inline<8, 16>>;
+    /// let mut node = Store::new(NodeId::new(1), 1, layout.clone(), Config::lan())?;
+    /// node.found();
+    /// let Some(Output::Persist(_, record)) = node.poll() else { panic!() };
+    /// let mut restarted = Store::new(NodeId::new(1), 2, layout.clone(), Config::lan())?;
+    /// restarted.restore(record)?; // so it is not called again
+    /// let erased = Store::new(NodeId::new(1), 3, layout, Config::lan())?;
+    /// assert_eq!((restarted.status().founded, erased.status().founded), (true, false));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn found(&mut self) {
         self.started = true;
         self.holdings.set_founded(true);
@@ -170,6 +203,32 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// Writes a value.
     ///
     /// A value that [a replica forms](Value::FORMED_BY_REPLICAS) is formed from what [`local`](Self::local) returns; from then on `local` returns it, whatever becomes of the request.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Level, LevelError, Node, RequestError, Tagged, WriteOptions};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+    /// # node.found();
+    /// node.write(Instant::ZERO, b"key", Tagged::nth(1, 7), WriteOptions::default())?;
+    /// let mut sent = Vec::new();
+    /// while let Some(output) = node.poll() {
+    ///     match output {
+    ///         Output::Persist(ticket, _record) => node.persisted(ticket),
+    ///         Output::Send(to, _message) => sent.push(to),
+    ///         _ => {} // no event yet: of three replicas one more must answer
+    ///     }
+    /// }
+    /// assert_eq!(sent, [2, 3].map(NodeId::new));
+    ///
+    /// let of_four = WriteOptions { level: Level::Count(4), ..WriteOptions::default() };
+    /// let refused = node.write(Instant::ZERO, b"key", Tagged::nth(2, 8), of_four);
+    /// assert_eq!(refused, Err(RequestError::Level(LevelError::Above { replicas: 3 })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -194,6 +253,27 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// Reads the value of a key.
     ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Event, Inline, Node, ReadOptions, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 1);
+    /// # let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+    /// # node.found();
+    /// // this node is the only replica
+    /// let request = node.read(Instant::ZERO, b"key", ReadOptions::default())?;
+    /// let mut found = None;
+    /// while let Some(output) = node.poll() {
+    ///     if let Output::Event(Event::Found { request, value }) = output {
+    ///         found = Some((request, value.cloned()));
+    ///     }
+    /// }
+    /// assert_eq!(found, Some((request, None))); // nobody has written the key
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`RequestError`]; nothing was sent or changed.
@@ -212,6 +292,31 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// With the context of what a client has read and written last ([`Value::context`]) its reads do not go back, and include its own writes, whatever the levels.
     /// What was deleted and purged meanwhile is not waited for: the client goes on with the context of what it reads then.
     ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Event, Inline, Node, ReadOptions, Tagged, Value, WriteOptions};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 1);
+    /// # let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+    /// # node.found();
+    /// node.write(Instant::ZERO, b"key", Tagged::nth(1, 7), WriteOptions::default())?;
+    /// for seen in [Tagged::nth(1, 7_u32), Tagged::nth(2, 8)] {
+    ///     node.read_at_least(Instant::ZERO, b"key", ReadOptions::default(), seen.context())?;
+    /// }
+    /// let mut found = 0;
+    /// while let Some(output) = node.poll() {
+    ///     match output {
+    ///         Output::Persist(ticket, _record) => node.persisted(ticket),
+    ///         Output::Event(Event::Found { .. }) => found += 1,
+    ///         _ => {}
+    ///     }
+    /// }
+    /// assert_eq!((found, node.status().requests), (1, 1)); // who has seen the second write waits for it
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`RequestError`]; nothing was sent or changed.
@@ -229,6 +334,26 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// What this node itself holds for a key, durable or about to be, a tombstone too; `None` if it has nothing. What it holds for others as a fallback does not count.
     ///
     /// A node that is no replica of the key any more may return it for a while yet, until it has gone over its keys and dropped it.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Node, Tagged, WriteOptions};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+    /// # node.found();
+    /// node.write(Instant::ZERO, b"key", Tagged::nth(1, 7), WriteOptions::default())?;
+    /// while let Some(output) = node.poll() {
+    ///     if let Output::Persist(ticket, _record) = output {
+    ///         node.persisted(ticket);
+    ///     }
+    /// }
+    /// assert_eq!(node.local(b"key").and_then(Tagged::get), Some(&7)); // though no other replica has answered
+    /// assert_eq!(node.local(b"another"), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn local(&self, key: &[u8]) -> Option<&V> {
         self.holdings.value(self.layout.token(key), key)
@@ -240,6 +365,23 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// [`retry_us`](Config::retry_us) they are asked as well. Writes that are kept for a node that is down wait until it is up, or [too old](Config::hint_life_us).
     ///
     /// 32 nodes at most are down in this sense; answers of others are waited for.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Node, ReadOptions, RequestError, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+    /// # node.found();
+    /// node.set_down(NodeId::new(2), true);
+    /// assert!(node.read(Instant::ZERO, b"key", ReadOptions::default()).is_ok());
+    /// node.set_down(NodeId::new(3), true);
+    /// let refused = node.read(Instant::ZERO, b"key", ReadOptions::default());
+    /// assert_eq!(refused, Err(RequestError::Unavailable { required: 2, alive: 1 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_down(&mut self, node: NodeId, down: bool) {
         self.requests.set_down(node, down);
         if !down {
@@ -279,6 +421,21 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     }
 
     /// What this node goes by.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Layout, Node, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+    /// # node.found();
+    /// let layout = node.layout();
+    /// let holders = layout.replicas(layout.token(b"key"));
+    /// assert_eq!((holders.replicas().len(), layout.version().epoch), (3, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn layout(&self) -> &L {
         &self.layout
@@ -288,6 +445,26 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     ///
     /// A layout of another set of replicas is reached in two steps: one in which requests ask both sets ([`Layout::next_replicas`]), and, once the new replicas have
     /// everything, one with the new set alone.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Layout, Node, Replicated, Tagged};
+    /// # use quorate_core::{Machine, NodeId};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    ///
+    /// let version = |epoch| Version { epoch, digest: 0 };
+    /// let mut ring = HashRing::<quorate_ring::Inline<2, 32>>::new(KeyHash::default(), 16);
+    /// ring.add(Member::new(NodeId::new(1)))?;
+    /// let old = Replicated::new(version(1), ring.clone(), 2);
+    /// let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, old.clone(), Config::lan())?;
+    ///
+    /// ring.add(Member::new(NodeId::new(2)))?; // another node joins
+    /// node.set_layout(old.moving_to(ring.clone()).in_version(version(2)));
+    /// assert!(node.layout().is_moving());
+    /// // once every node has this layout, and is `synchronized` in it
+    /// node.set_layout(Replicated::new(version(3), ring, 2));
+    /// assert_eq!(node.status().version, version(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_layout(&mut self, layout: L) {
         self.layout = layout;
         self.layout_changed();
