@@ -61,6 +61,21 @@ impl<V: Value + 'static, L: Layout, S: Storage> Coordinator<V, L, S> {
     /// `incarnation` is a number that this client has not used before, and will not again: it tells the answers to its requests from those to requests of an earlier
     /// life, and its writes from those of an earlier life ([`WriteId`](super::WriteId)). Take a random number, or the time of a clock that does not go back.
     ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, ConfigError, Coordinator, Inline, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// type Client<L> = Coordinator<Tagged<u32>, L, Inline<0, 16>>; // keys of 16 bytes, none of them here
+    /// let client = Client::new(NodeId::new(9), 1, layout.clone(), Config::lan())?;
+    /// assert_eq!(client.status().requests, 0);
+    /// let never = Config { attempts: 0, ..Config::lan() };
+    /// assert_eq!(Client::new(NodeId::new(9), 1, layout, never).err(), Some(ConfigError::Attempts));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ConfigError`] of a configuration that cannot be used.
@@ -83,6 +98,25 @@ impl<V: Value + 'static, L: Layout, S: Storage> Coordinator<V, L, S> {
 
     /// Writes a value, as [`Node::write`](super::Node::write) does.
     ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Coordinator, Inline, RequestError, Tagged, WriteOptions};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut client = Coordinator::<Tagged<u32>, _, Inline<0, 16>>::new(NodeId::new(9), 1, layout, Config::lan())?;
+    /// client.write(Instant::ZERO, b"key", Tagged::nth(1, 7), WriteOptions::default())?;
+    /// let mut sent = Vec::new();
+    /// while let Some(Output::Send(to, _message)) = client.poll() {
+    ///     sent.push(to);
+    /// }
+    /// assert_eq!(sent.len(), 3); // one for each replica
+    /// let refused = client.write(Instant::ZERO, &[0; 17], Tagged::nth(1, 7), WriteOptions::default());
+    /// assert_eq!(refused, Err(RequestError::KeyTooLong));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`RequestError`]; nothing was sent or changed.
@@ -99,6 +133,23 @@ impl<V: Value + 'static, L: Layout, S: Storage> Coordinator<V, L, S> {
 
     /// Reads the value of a key, as [`Node::read`](super::Node::read) does.
     ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Coordinator, Inline, ReadOptions, RequestError, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut client = Coordinator::<Tagged<u32>, _, Inline<0, 16>>::new(NodeId::new(9), 1, layout, Config::lan())?;
+    /// for _ in 0..4 {
+    ///     client.read(Instant::ZERO, b"key", ReadOptions::default())?;
+    /// }
+    /// // `Inline` has room for four requests, unless it is told to have more
+    /// let refused = client.read(Instant::ZERO, b"key", ReadOptions::default());
+    /// assert_eq!((refused, client.status().requests), (Err(RequestError::Busy), 4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`RequestError`]; nothing was sent or changed.
@@ -113,6 +164,33 @@ impl<V: Value + 'static, L: Layout, S: Storage> Coordinator<V, L, S> {
     }
 
     /// Reads a value that includes what was seen of it, as [`Node::read_at_least`](super::Node::read_at_least) does.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Coordinator, Event, Failure, Inline, ReadOptions, Replica, Tagged, Value};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 1);
+    /// # let mut replica = Replica::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout.clone(), Config::lan())?;
+    /// # replica.found();
+    /// # let config = Config { attempts: 1, ..Config::lan() };
+    /// # let mut client = Coordinator::<Tagged<u32>, _, Inline<0, 16>>::new(NodeId::new(9), 1, layout, config)?;
+    /// let seen = Tagged::nth(2, 8_u32).context(); // of a read or write before
+    /// client.read_at_least(Instant::ZERO, b"key", ReadOptions::default(), seen)?;
+    /// let Some(Output::Send(to, message)) = client.poll() else { panic!() };
+    /// replica.receive(Instant::ZERO, NodeId::new(9), message)?;
+    /// while let Some(output) = replica.poll() {
+    ///     if let Output::Send(_, answer) = output {
+    ///         client.receive(Instant::ZERO, to, answer)?; // it holds nothing
+    ///     }
+    /// }
+    /// assert!(client.poll().is_none()); // an older value than the client has seen is not returned
+    /// client.tick(Instant::from_micros(config.retry_us));
+    /// let told = client.poll();
+    /// assert!(matches!(told, Some(Output::Event(Event::Failed { failure: Failure::Missing, .. }))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -129,11 +207,39 @@ impl<V: Value + 'static, L: Layout, S: Storage> Coordinator<V, L, S> {
     }
 
     /// A node is down, or up again, as a failure detector has it: what that means for requests is said at [`Node::set_down`](super::Node::set_down).
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Coordinator, Inline, RequestError, Tagged, WriteOptions};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut client = Coordinator::<Tagged<u32>, _, Inline<0, 16>>::new(NodeId::new(9), 1, layout, Config::lan())?;
+    /// client.set_down(NodeId::new(1), true);
+    /// client.set_down(NodeId::new(2), true);
+    /// let refused = client.write(Instant::ZERO, b"key", Tagged::nth(1, 7), WriteOptions::default());
+    /// assert_eq!(refused, Err(RequestError::Unavailable { required: 2, alive: 1 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_down(&mut self, node: NodeId, down: bool) {
         self.requests.set_down(node, down);
     }
 
     /// What this client goes by.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Coordinator, Inline, Layout, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut client = Coordinator::<Tagged<u32>, _, Inline<0, 16>>::new(NodeId::new(9), 1, layout, Config::lan())?;
+    /// let layout = client.layout();
+    /// assert_eq!(layout.replicas(layout.token(b"key")).replicas().len(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn layout(&self) -> &L {
         &self.layout
@@ -142,6 +248,20 @@ impl<V: Value + 'static, L: Layout, S: Storage> Coordinator<V, L, S> {
     /// The client goes by another layout from now on. Requests in flight begin anew with it.
     ///
     /// It is refused by replicas that go by another one, and takes over theirs where the layout can [learn](Layout::learn) it.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Coordinator, Inline, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut client = Coordinator::<Tagged<u32>, _, Inline<0, 16>>::new(NodeId::new(9), 1, layout, Config::lan())?;
+    /// let next = client.layout().clone().in_version(Version { epoch: 2, digest: 0 });
+    /// client.set_layout(next);
+    /// assert_eq!(client.status().version.epoch, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_layout(&mut self, layout: L) {
         self.layout = layout;
         self.requests.restart(&self.layout);
@@ -149,6 +269,20 @@ impl<V: Value + 'static, L: Layout, S: Storage> Coordinator<V, L, S> {
 }
 
 /// A [`Coordinator`] as it is seen from outside.
+///
+/// ```
+/// use quorate_ring::quorum::{Config, Coordinator, Inline, ReadOptions, Tagged};
+/// # use quorate_core::{Instant, Machine, NodeId, Output};
+/// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+/// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+/// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+/// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+/// # let mut client = Coordinator::<Tagged<u32>, _, Inline<0, 16>>::new(NodeId::new(9), 1, layout, Config::lan())?;
+/// client.read(Instant::ZERO, b"key", ReadOptions::default())?;
+/// let status = client.status();
+/// assert_eq!((status.id, status.version.epoch, status.requests), (NodeId::new(9), 1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -42,6 +42,21 @@ impl<V: Value + 'static, L: Layout, S: Storage> Replica<V, L, S> {
     /// `incarnation` is a number that this node has not used before, and will not again: it tells the answers to what it hands over and repairs from those to an earlier life.
     /// Where it comes from is said at [`Node::new`].
     ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, ConfigError, Inline, Replica, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// type Store<L> = Replica<Tagged<u32>, L, Inline<8, 16>>; // 8 keys of 16 bytes
+    /// let replica = Store::new(NodeId::new(1), 1, layout.clone(), Config::lan())?;
+    /// assert_eq!(replica.status().keys, 0);
+    /// let never = Config { attempts: 0, ..Config::lan() };
+    /// assert_eq!(Store::new(NodeId::new(1), 1, layout, never).err(), Some(ConfigError::Attempts));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ConfigError`] of a configuration that cannot be used.
@@ -55,17 +70,75 @@ impl<V: Value + 'static, L: Layout, S: Storage> Replica<V, L, S> {
     }
 
     /// This node is one of a new cluster, as [`Node::found`] has it.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Replica, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut replica = Replica::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+    /// assert!(!replica.status().founded); // it may have been erased: it answers no reads
+    /// replica.found();
+    /// assert!(replica.status().founded);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn found(&mut self) {
         self.0.found();
     }
 
     /// What this node itself holds for a key, as [`Node::local`] has it.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Replica, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut replica = Replica::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+    /// assert_eq!(replica.local(b"key"), None); // nobody has written it
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn local(&self, key: &[u8]) -> Option<&V> {
         self.0.local(key)
     }
 
     /// A node is down, or up again, as a failure detector has it: what is kept for it is handed over once it is up.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Coordinator, Inline, Layout, Replica, Replicated, Tagged, WriteOptions};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<2, 32>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = Replicated::new(Version::default(), ring, 1).with_fallbacks(1);
+    /// # let list = layout.replicas(layout.token(b"key"));
+    /// # let (owner, fallback) = (list.replicas()[0], list.fallbacks()[0]);
+    /// # let mut client = Coordinator::<Tagged<u32>, _, Inline<0, 16>>::new(NodeId::new(9), 1, layout.clone(), Config::lan())?;
+    /// # client.set_down(owner, true);
+    /// let mut replica = Replica::<Tagged<u32>, _, Inline<8, 16, 4, 8, 2>>::new(fallback, 1, layout, Config::lan())?;
+    /// replica.found();
+    /// let sloppy = WriteOptions { sloppy: true, ..WriteOptions::default() };
+    /// client.write(Instant::ZERO, b"key", Tagged::nth(1, 7), sloppy)?;
+    /// let Some(Output::Send(to, message)) = client.poll() else { panic!() };
+    /// assert_eq!(to, fallback); // the owner of the key is down
+    /// replica.set_down(owner, true);
+    /// replica.receive(Instant::ZERO, NodeId::new(9), message)?;
+    /// while let Some(output) = replica.poll() {
+    ///     match output {
+    ///         Output::Persist(ticket, _record) => replica.persisted(ticket),
+    ///         Output::Send(to, _answer) => assert_eq!(to, NodeId::new(9)),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// assert_eq!(replica.status().hints, 1);
+    /// replica.set_down(owner, false);
+    /// assert!(matches!(replica.poll(), Some(Output::Send(to, _)) if to == owner)); // handed over
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_down(&mut self, node: NodeId, down: bool) {
         self.0.set_down(node, down);
     }
@@ -82,12 +155,39 @@ impl<V: Value + 'static, L: Layout, S: Storage> Replica<V, L, S> {
     }
 
     /// What this node goes by.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Layout, Replica, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut replica = Replica::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+    /// let layout = replica.layout();
+    /// assert_eq!(layout.replicas(layout.token(b"key")).replicas().len(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn layout(&self) -> &L {
         self.0.layout()
     }
 
     /// The node goes by another layout from now on, as [`Node::set_layout`] has it.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Replica, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+    /// # let mut replica = Replica::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+    /// let next = replica.layout().clone().in_version(Version { epoch: 2, digest: 0 });
+    /// replica.set_layout(next);
+    /// assert_eq!(replica.status().version.epoch, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_layout(&mut self, layout: L) {
         self.0.set_layout(layout);
     }
