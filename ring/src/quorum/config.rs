@@ -1,6 +1,13 @@
 use core::fmt;
 
 /// Times and limits of a node.
+///
+/// ```
+/// use quorate_ring::quorum::Config;
+/// let a_day_us = 24 * 3_600_000_000;
+/// let config = Config { purge_us: a_day_us, ..Config::lan() }; // tombstones are kept that long
+/// assert_eq!(config.retry_us * u64::from(config.attempts), 1_000_000); // a request times out after a second
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -34,6 +41,12 @@ pub struct Config {
 
 impl Config {
     /// For nodes in one building: a retry after 50 ms, and a timeout after 1 s.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::Config;
+    /// assert_eq!(Config::lan(), Config::default());
+    /// assert_eq!((Config::lan().retry_us, Config::lan().attempts), (50_000, 20));
+    /// ```
     #[must_use]
     pub const fn lan() -> Self {
         Self {
@@ -53,12 +66,22 @@ impl Config {
     }
 
     /// For nodes in several regions: a retry after 500 ms, and a timeout after 5 s.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::Config;
+    /// assert_eq!((Config::wan().retry_us, Config::wan().attempts), (500_000, 10));
+    /// ```
     #[must_use]
     pub const fn wan() -> Self {
         Self { retry_us: 500_000, attempts: 10, handoff_us: 5_000_000, ..Self::lan() }
     }
 
     /// For nodes on slow lines: a retry after 2 s, and a timeout after 20 s.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::Config;
+    /// assert_eq!((Config::radio().retry_us, Config::radio().handoff_us), (2_000_000, 60_000_000));
+    /// ```
     #[must_use]
     pub const fn radio() -> Self {
         Self { retry_us: 2_000_000, attempts: 10, handoff_us: 60_000_000, ..Self::lan() }
@@ -93,6 +116,20 @@ impl Default for Config {
 }
 
 /// Why a configuration cannot be used.
+///
+/// ```
+/// use quorate_ring::quorum::{Config, ConfigError, Coordinator, Inline, Tagged};
+/// # use quorate_core::{Instant, Machine, NodeId, Output};
+/// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+/// # let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+/// # ring.add_all(&[1].map(|id| Member::new(NodeId::new(id))))?;
+/// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 1);
+/// let config = Config { sweep_us: 0, ..Config::lan() };
+/// let refused = Coordinator::<Tagged<u32>, _, Inline<0, 16>>::new(NodeId::new(9), 1, layout, config).unwrap_err();
+/// assert_eq!(refused, ConfigError::Sweep);
+/// assert!(refused.to_string().starts_with("sweep_us must be 1 µs to an hour"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -3,6 +3,13 @@ use core::fmt;
 use crate::topology::Version;
 
 /// Why no request can be made at such a level.
+///
+/// ```
+/// use quorate_ring::quorum::{Level, LevelError};
+/// assert_eq!(Level::All.of(0), Err(LevelError::NoReplicas));
+/// assert_eq!(Level::Count(0).of(3), Err(LevelError::Zero));
+/// assert_eq!(Level::Count(4).of(3).unwrap_err().to_string(), "there are 3 replicas, and more are asked for");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -38,6 +45,22 @@ impl fmt::Display for LevelError {
 impl core::error::Error for LevelError {}
 
 /// Why a request was not begun. Nothing was sent, and nothing was changed.
+///
+/// ```
+/// use quorate_ring::quorum::{Config, Coordinator, Inline, LevelError, ReadOptions, RequestError, Tagged};
+/// # use quorate_core::{Instant, Machine, NodeId, Output};
+/// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+/// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+/// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+/// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+/// # let mut client = Coordinator::<Tagged<u32>, _, Inline<0, 16>>::new(NodeId::new(9), 1, layout, Config::lan())?;
+/// let refused = |options| client.clone().read(Instant::ZERO, b"key", options).unwrap_err();
+/// let of_four_owners = refused(ReadOptions { primaries: 4, ..ReadOptions::default() });
+/// assert_eq!(of_four_owners, RequestError::Level(LevelError::Above { replicas: 3 }));
+/// let long = client.read(Instant::ZERO, &[0; 17], ReadOptions::default());
+/// assert_eq!((long, client.status().requests), (Err(RequestError::KeyTooLong), 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -87,6 +110,25 @@ impl core::error::Error for RequestError {}
 ///
 /// A write that failed is not undone: replicas that have it keep it, and it may appear in reads later, or never. The [event](super::Event::Failed) tells
 /// whether it can.
+///
+/// ```
+/// use quorate_ring::quorum::{Config, Coordinator, Event, Failure, Inline, Tagged, WriteOptions};
+/// # use quorate_core::{Instant, Machine, NodeId, Output};
+/// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+/// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+/// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+/// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+/// let config = Config { attempts: 1, ..Config::lan() };
+/// let mut client = Coordinator::<Tagged<u32>, _, Inline<0, 16>>::new(NodeId::new(9), 1, layout, config)?;
+/// client.write(Instant::ZERO, b"key", Tagged::nth(1, 7), WriteOptions::default())?;
+/// while let Some(output) = client.poll() {
+///     assert!(matches!(output, Output::Send(..))); // lost on the way, or the answers are
+/// }
+/// client.tick(Instant::from_micros(config.retry_us));
+/// let Some(Output::Event(Event::Failed { failure, .. })) = client.poll() else { panic!() };
+/// assert_eq!(failure, Failure::Timeout { acked: 0, required: 2 });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

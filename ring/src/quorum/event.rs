@@ -2,6 +2,29 @@ use super::{Failure, Request};
 use quorate_core::NodeId;
 
 /// What the application learns.
+///
+/// ```
+/// use quorate_ring::quorum::{Config, Event, Inline, Node, ReadOptions, Tagged, WriteOptions};
+/// # use quorate_core::{Instant, Machine, NodeId, Output};
+/// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+/// # let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+/// # ring.add_all(&[1].map(|id| Member::new(NodeId::new(id))))?;
+/// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 1);
+/// # let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+/// # node.found();
+/// node.write(Instant::ZERO, b"key", Tagged::nth(2, 8), WriteOptions::default())?;
+/// node.write(Instant::ZERO, b"key", Tagged::nth(1, 7), WriteOptions::default())?;
+/// let mut told = Vec::new();
+/// while let Some(output) = node.poll() {
+///     match output {
+///         Output::Persist(ticket, _record) => node.persisted(ticket),
+///         Output::Event(Event::Written { value, superseded, .. }) => told.push((value.get().copied(), superseded)),
+///         _ => {}
+///     }
+/// }
+/// assert_eq!(told, [(Some(8), false), (Some(7), true)]); // the later one stays
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Event<'a, V> {

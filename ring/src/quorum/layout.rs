@@ -7,6 +7,48 @@ use crate::{Divided, Placement, PreferenceList, Token};
 ///
 /// Nodes with the same [`version`](Self::version) must give the same answers: requests of one version are refused by nodes of
 /// another, and that is what makes quorums meet while members come and go.
+///
+/// ```
+/// use quorate_core::NodeId;
+/// use quorate_ring::quorum::{Layout, Membership};
+/// use quorate_ring::topology::Version;
+/// use quorate_ring::{KeyHash, PreferenceList, Token, Zone};
+///
+/// /// Every node holds every key.
+/// struct Everywhere(Vec<NodeId>);
+///
+/// impl Layout for Everywhere {
+///     fn version(&self) -> Version {
+///         Version { epoch: 1, digest: 0 }
+///     }
+///
+///     fn token(&self, key: &[u8]) -> Token {
+///         KeyHash::default().token(key)
+///     }
+///
+///     fn replicas(&self, _at: Token) -> PreferenceList {
+///         let nodes = || self.0.iter().map(|node| (*node, Zone::default()));
+///         PreferenceList::select(nodes, 1, self.0.len(), 0)
+///     }
+///
+///     fn end_of_range(&self, _at: Token) -> Token {
+///         Token::MAX
+///     }
+///
+///     fn node_after(&self, after: Option<NodeId>) -> Option<NodeId> {
+///         self.0.iter().copied().filter(|node| after.is_none_or(|after| *node > after)).min()
+///     }
+///
+///     fn membership(&self, node: NodeId) -> Membership {
+///         if self.0.contains(&node) { Membership::Member } else { Membership::None }
+///     }
+/// }
+///
+/// let layout = Everywhere([3, 1, 2].map(NodeId::new).to_vec());
+/// assert_eq!(layout.replicas(layout.token(b"key")).replicas().len(), 3);
+/// assert_eq!(layout.node_after(None), Some(NodeId::new(1)));
+/// assert_eq!(layout.node_after(Some(NodeId::new(3))), None);
+/// ```
 pub trait Layout {
     /// The version of the topology. It only grows.
     fn version(&self) -> Version;
@@ -50,6 +92,20 @@ pub trait Layout {
 }
 
 /// Whether a node is one of those that hold keys.
+///
+/// ```
+/// use quorate_ring::quorum::{Layout, Membership, Replicated};
+/// # use quorate_core::NodeId;
+/// # use quorate_ring::{HashRing, Inline, KeyHash, Member, topology::Version};
+/// let mut ring = HashRing::<Inline<2, 32>>::new(KeyHash::default(), 16);
+/// ring.add(Member::new(NodeId::new(1)))?;
+/// let old = ring.clone();
+/// ring.add(Member::new(NodeId::new(2)))?;
+/// let layout = Replicated::new(Version::default(), old, 1).moving_to(ring);
+/// let of = |id| layout.membership(NodeId::new(id));
+/// assert_eq!([of(1), of(2), of(3)], [Membership::Member, Membership::Joining, Membership::None]);
+/// # Ok::<(), quorate_ring::MemberError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Membership {
@@ -97,24 +153,73 @@ pub struct Replicated<P> {
 
 impl<P: for<'k> Placement<Position<'k> = Token>> Replicated<P> {
     /// The placement with `replicas` replicas of each key.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Layout, Replicated};
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{HashRing, Inline, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<Inline<4, 64>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// let layout = Replicated::new(Version { epoch: 1, digest: 0 }, ring, 2);
+    /// assert_eq!(layout.replicas(layout.token(b"key")).nodes().len(), 2);
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
     #[must_use]
     pub fn new(version: Version, placement: P, replicas: usize) -> Self {
         Self { version, placement, next: None, replicas, fallbacks: 0 }
     }
 
     /// The same with so many nodes that stand in for replicas.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Layout, Replicated};
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{HashRing, Inline, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<Inline<4, 64>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// let layout = Replicated::new(Version { epoch: 1, digest: 0 }, ring, 2).with_fallbacks(5);
+    /// assert_eq!(layout.replicas(layout.token(b"key")).fallbacks().len(), 1); // the third of three nodes
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
     #[must_use]
     pub fn with_fallbacks(self, fallbacks: usize) -> Self {
         Self { fallbacks, ..self }
     }
 
     /// The same in another version.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Layout, Replicated};
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{HashRing, Inline, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<Inline<4, 64>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// let layout = Replicated::new(Version { epoch: 1, digest: 0 }, ring, 2);
+    /// let next = layout.clone().in_version(Version { epoch: 2, digest: 0 });
+    /// assert_ne!(layout.version(), next.version()); // nodes of one refuse requests of the other
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
     #[must_use]
     pub fn in_version(self, version: Version) -> Self {
         Self { version, ..self }
     }
 
     /// The same, while keys move to another placement.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Layout, Replicated};
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{HashRing, Inline, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<Inline<4, 64>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// let mut next = ring.clone();
+    /// next.add(Member::new(NodeId::new(4)))?;
+    /// let layout = Replicated::new(Version { epoch: 2, digest: 0 }, ring.clone(), 3).moving_to(next);
+    /// let at = layout.token(b"key");
+    /// assert_eq!(layout.replicas(at).replicas(), Replicated::new(Version::default(), ring, 3).replicas(at).replicas());
+    /// assert_eq!(layout.next_replicas(at).map(|list| list.replicas().len()), Some(3)); // asked as well
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
     #[must_use]
     pub fn moving_to(self, next: P) -> Self {
         Self { next: Some(next), ..self }

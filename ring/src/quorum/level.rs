@@ -26,6 +26,12 @@ pub enum Level {
 impl Level {
     /// How many that is of so many replicas.
     ///
+    /// ```
+    /// use quorate_ring::quorum::{Level, LevelError};
+    /// assert_eq!([3, 4, 5].map(|replicas| Level::Quorum.of(replicas)), [Ok(2), Ok(3), Ok(3)]);
+    /// assert_eq!(Level::Count(3).of(2), Err(LevelError::Above { replicas: 2 }));
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`LevelError`] where there are no replicas, or fewer than that, and of 0.
@@ -69,6 +75,31 @@ pub struct WriteOptions {
 }
 
 /// Whether a write looks at what it replaces.
+///
+/// ```
+/// use quorate_ring::quorum::{Config, Event, Inline, Node, Order, Tagged, WriteOptions};
+/// # use quorate_core::{Instant, Machine, NodeId, Output};
+/// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+/// # let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+/// # ring.add_all(&[1].map(|id| Member::new(NodeId::new(id))))?;
+/// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 1);
+/// # let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+/// # node.found();
+/// let after_read = WriteOptions { order: Order::AfterRead, ..WriteOptions::default() };
+/// let mut numbers = Vec::new();
+/// for value in [7, 8] {
+///     node.write(Instant::ZERO, b"key", Tagged::new(value), after_read)?;
+///     while let Some(output) = node.poll() {
+///         match output {
+///             Output::Persist(ticket, _record) => node.persisted(ticket),
+///             Output::Event(Event::Written { value, .. }) => numbers.push(value.tag().number()),
+///             _ => {}
+///         }
+///     }
+/// }
+/// assert_eq!(numbers, [1, 2]); // each comes after what is there
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Order {
@@ -112,6 +143,33 @@ pub struct ReadOptions {
 ///
 /// After a `Blocking` read of all 3 replicas 2 of them have what it returned for certain: a later read of one may meet the third. A reader of one or few replicas does not go
 /// back with [`read_at_least`](super::Node::read_at_least).
+///
+/// ```
+/// use quorate_ring::quorum::{Config, Event, Inline, Level, Node, ReadOptions, ReadRepair, Tagged, WriteOptions};
+/// # use quorate_core::{Instant, Machine, NodeId, Output};
+/// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+/// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+/// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+/// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
+/// # let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+/// # node.found();
+/// // one of three replicas has the value, and nobody else answers
+/// node.write(Instant::ZERO, b"key", Tagged::nth(1, 7), WriteOptions::default())?;
+/// let mut found = Vec::new();
+/// for repair in [ReadRepair::Off, ReadRepair::Blocking] {
+///     let one = ReadOptions { level: Level::One, repair, ..ReadOptions::default() };
+///     node.read(Instant::ZERO, b"key", one)?;
+///     while let Some(output) = node.poll() {
+///         match output {
+///             Output::Persist(ticket, _record) => node.persisted(ticket),
+///             Output::Event(Event::Found { value, .. }) => found.push((repair, value.cloned())),
+///             _ => {}
+///         }
+///     }
+/// }
+/// assert_eq!(found, [(ReadRepair::Off, Some(Tagged::nth(1, 7)))]); // the other waits until all three have it
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

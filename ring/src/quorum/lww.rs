@@ -36,18 +36,43 @@ pub struct Lww<T> {
 
 impl<T> Lww<T> {
     /// A value that was written at that time.
+    ///
+    /// ```
+    /// use quorate_clocks::{Actor, Hlc, HlcConfig, Reading, Stamp};
+    /// use quorate_core::{Instant, NodeId};
+    /// use quorate_ring::quorum::Lww;
+    /// let (mut clock, actor) = (Hlc::new(HlcConfig::lan()), Actor::from(NodeId::new(1)));
+    /// let mut stamp = |wall_us| clock.stamp(Reading::new(Instant::ZERO, wall_us)).map(|time| Stamp { time, actor });
+    /// let first = Lww::new(stamp(1_700_000_000_000_000)?, 7);
+    /// let second = Lww::new(stamp(1_600_000_000_000_000)?, 8); // the clock on the wall was set back
+    /// assert!(second.stamp() > first.stamp());
+    /// # Ok::<(), quorate_clocks::HlcError>(())
+    /// ```
     #[must_use]
     pub const fn new(stamp: Stamp, value: T) -> Self {
         Self { stamp, value: Some(value) }
     }
 
     /// The key was deleted at that time.
+    ///
+    /// ```
+    /// use quorate_clocks::Stamp;
+    /// use quorate_ring::quorum::{Lww, Value};
+    /// assert!(Lww::<u8>::tombstone(Stamp::default()).is_tombstone());
+    /// ```
     #[must_use]
     pub const fn tombstone(stamp: Stamp) -> Self {
         Self { stamp, value: None }
     }
 
     /// The value; `None` if the key was deleted.
+    ///
+    /// ```
+    /// use quorate_clocks::Stamp;
+    /// use quorate_ring::quorum::Lww;
+    /// assert_eq!(Lww::new(Stamp::default(), 7).get(), Some(&7));
+    /// assert_eq!(Lww::<u8>::tombstone(Stamp::default()).get(), None);
+    /// ```
     #[must_use]
     pub const fn get(&self) -> Option<&T> {
         self.value.as_ref()

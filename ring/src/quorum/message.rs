@@ -10,6 +10,31 @@ use crate::topology::Version;
 
 wire! {
     /// A message between coordinators and replicas.
+    ///
+    /// ```
+    /// use quorate_core::Wire;
+    /// use quorate_ring::quorum::{Config, Coordinator, Inline, Message, Replica, Tagged, WriteOptions};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 1);
+    /// # let mut replica = Replica::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout.clone(), Config::lan())?;
+    /// # replica.found();
+    /// # let mut client = Coordinator::<Tagged<u32>, _, Inline<0, 16>>::new(NodeId::new(9), 1, layout, Config::lan())?;
+    /// client.write(Instant::ZERO, b"key", Tagged::nth(1, 7), WriteOptions::default())?;
+    /// let Some(Output::Send(_to, message)) = client.poll() else { panic!() };
+    /// let mut packet = [0; 64];
+    /// let bytes = message.to_slice(&mut packet)?; // over the network
+    /// replica.receive(Instant::ZERO, NodeId::new(9), Message::from_slice(bytes)?)?;
+    /// while let Some(output) = replica.poll() {
+    ///     if let Output::Persist(ticket, _record) = output {
+    ///         replica.persisted(ticket);
+    ///     }
+    /// }
+    /// assert_eq!(replica.local(b"key"), Some(&Tagged::nth(1, 7)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, PartialEq, Eq, Debug)]
     pub struct Message<'a, V: Value> {
         /// The coordinator's incarnation, and the number of its request: an answer repeats both.
@@ -199,6 +224,33 @@ impl<'a, V: Value> Field<'a> for ValueRef<'a, V> {
 }
 
 /// A record of a replica.
+///
+/// ```
+/// use quorate_core::Wire;
+/// use quorate_ring::quorum::{Config, Inline, Node, Record, Tagged, WriteOptions};
+/// # use quorate_core::{Instant, Machine, NodeId, Output};
+/// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+/// # let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+/// # ring.add_all(&[1].map(|id| Member::new(NodeId::new(id))))?;
+/// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 1);
+/// type Store<L> = Node<Tagged<u32>, L, Inline<8, 16>>;
+/// let mut node = Store::new(NodeId::new(1), 1, layout.clone(), Config::lan())?;
+/// node.found();
+/// node.write(Instant::ZERO, b"key", Tagged::nth(1, 7), WriteOptions::default())?;
+/// let mut disk = Vec::new();
+/// while let Some(output) = node.poll() {
+///     if let Output::Persist(ticket, record) = output {
+///         disk.push(record.to_slice(&mut [0; 64])?.to_vec());
+///         node.persisted(ticket); // on the disk
+///     }
+/// }
+/// let mut restarted = Store::new(NodeId::new(1), 2, layout, Config::lan())?;
+/// for bytes in &disk {
+///     restarted.restore(Record::from_slice(bytes)?)?;
+/// }
+/// assert_eq!(restarted.local(b"key"), Some(&Tagged::nth(1, 7)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record<'a, V: Value>(pub(crate) RecordBody<'a, V>);
 

@@ -3,6 +3,26 @@ use quorate_core::NodeId;
 use crate::topology::Version;
 
 /// A node as it is seen from outside.
+///
+/// ```
+/// use quorate_ring::quorum::{Config, Inline, Node, Tagged, WriteOptions};
+/// # use quorate_core::{Instant, Machine, NodeId, Output};
+/// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+/// # let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+/// # ring.add_all(&[1].map(|id| Member::new(NodeId::new(id))))?;
+/// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 1);
+/// # let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+/// # node.found();
+/// node.write(Instant::ZERO, b"key", Tagged::nth(1, 7), WriteOptions::default())?;
+/// assert_eq!((node.status().keys, node.status().requests), (0, 1));
+/// while let Some(output) = node.poll() {
+///     if let Output::Persist(ticket, _record) = output {
+///         node.persisted(ticket);
+///     }
+/// }
+/// assert_eq!((node.status().keys, node.status().requests), (1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

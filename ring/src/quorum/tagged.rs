@@ -25,6 +25,11 @@ pub struct Tagged<T> {
 }
 
 /// Which write a value is of: the number in the order of the register, and of writes with one number which write it is.
+///
+/// ```
+/// use quorate_ring::quorum::Tagged;
+/// assert!(Tagged::nth(2, 'a').tag() > Tagged::nth(1, 'b').tag());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -59,6 +64,14 @@ impl<T> Tagged<T> {
     }
 
     /// The write of this number by the only node that writes: 1, 2, 3 and so on, also after a restart.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Tagged, Value};
+    /// let mut replica = Tagged::nth(2, 8);
+    /// assert!(!replica.merge(&Tagged::nth(1, 7_u32))?); // a late message changes nothing
+    /// assert_eq!(replica.get(), Some(&8));
+    /// # Ok::<(), quorate_ring::quorum::MergeRefused>(())
+    /// ```
     #[must_use]
     pub const fn nth(number: u64, value: T) -> Self {
         Self { tag: Tag { number, write: WriteId::NONE }, value: Some(value) }
@@ -76,12 +89,26 @@ impl<T> Tagged<T> {
     }
 
     /// The value; `None` if the key was deleted.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::Tagged;
+    /// assert_eq!([Tagged::new(7), Tagged::tombstone()].map(|value| value.get().copied()), [Some(7), None]);
+    /// ```
     #[must_use]
     pub const fn get(&self) -> Option<&T> {
         self.value.as_ref()
     }
 
     /// The tag of its write.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Tagged, Value, WriteId};
+    /// let read = Tagged::nth(5, 7_u32);
+    /// let mut written = Tagged::new(8);
+    /// written.follow(Some(&read), 0, WriteId::default())?; // as a write with `Order::AfterRead` does
+    /// assert_eq!(written.tag().number(), 6);
+    /// # Ok::<(), quorate_ring::quorum::FollowRefused>(())
+    /// ```
     #[must_use]
     pub const fn tag(&self) -> Tag {
         self.tag

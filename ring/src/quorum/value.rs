@@ -19,6 +19,68 @@ use super::WriteId;
 /// | `Merged` (feature `crdt`) | any CRDT: they are merged | a replica of the key |
 ///
 /// [`merge`](Self::merge) is commutative, associative and idempotent, and never goes back.
+///
+/// ```
+/// use quorate_clocks::Causality;
+/// use quorate_core::{DecodeError, Reader, Wire, Writer};
+/// use quorate_ring::quorum::{FollowRefused, MergeRefused, Value, WriteId};
+///
+/// /// The highest number that was ever written: a CRDT that needs no place for each writer.
+/// #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// struct Highest(u64);
+///
+/// impl Wire<'_> for Highest {
+///     fn encode(&self, out: &mut Writer<'_>) {
+///         out.u64(self.0);
+///     }
+///
+///     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+///         input.u64().map(Self)
+///     }
+/// }
+///
+/// impl Value for Highest {
+///     const FORMED_BY_REPLICAS: bool = false;
+///     type Context = u64;
+///
+///     fn merge(&mut self, other: &Self) -> Result<bool, MergeRefused> {
+///         let changed = other.0 > self.0;
+///         self.0 = self.0.max(other.0);
+///         Ok(changed)
+///     }
+///
+///     fn context(&self) -> u64 {
+///         self.0
+///     }
+///
+///     fn includes(&self, seen: &u64) -> bool {
+///         self.0 >= *seen
+///     }
+///
+///     fn clock_of_seen(seen: &u64) -> u64 {
+///         if *seen == 0 { 0 } else { u64::MAX }
+///     }
+///
+///     fn is_tombstone(&self) -> bool {
+///         false
+///     }
+///
+///     fn clock(&self) -> u64 {
+///         u64::MAX // there are no tombstones, and so no floor that it could be below
+///     }
+///
+///     fn follow(&mut self, seen: Option<&Self>, _floor: u64, _write: WriteId) -> Result<(), FollowRefused> {
+///         self.0 = self.0.max(seen.map_or(0, |seen| seen.0));
+///         Ok(())
+///     }
+/// }
+///
+/// let mut value = Highest(3);
+/// assert!(value.merge(&Highest(5))?);
+/// assert_eq!(value.compare(&Highest(4)), Causality::After);
+/// assert!(value.includes(&Highest(4).context()));
+/// # Ok::<(), MergeRefused>(())
+/// ```
 pub trait Value: Clone + PartialEq + Eq + Hash + Debug + for<'a> Wire<'a> {
     /// Whether only a replica of the key may form its values, because each write takes the next
     /// number of the node that formed it. Such a write is sent to others once it is durable here.
@@ -85,6 +147,13 @@ pub trait Value: Clone + PartialEq + Eq + Hash + Debug + for<'a> Wire<'a> {
 }
 
 /// Why two values cannot be merged. Nothing was changed.
+///
+/// ```
+/// use quorate_ring::quorum::{MergeRefused, Tagged, Value};
+/// let mut value = Tagged::nth(1, 7_u32);
+/// assert_eq!(value.merge(&Tagged::nth(1, 8)), Err(MergeRefused::Conflict)); // a second writer counts too
+/// assert_eq!(value.get(), Some(&7));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -108,6 +177,15 @@ impl fmt::Display for MergeRefused {
 impl core::error::Error for MergeRefused {}
 
 /// Why a value cannot be made a later one. Nothing was changed.
+///
+/// ```
+/// use quorate_clocks::{Actor, Stamp, Timestamp};
+/// use quorate_ring::quorum::{FollowRefused, Lww, Value, WriteId};
+/// let at = |micros| Stamp { time: Timestamp::from_micros(micros), actor: Actor::default() };
+/// let read = Lww::new(at(6), 7_u32);
+/// let mut value = Lww::new(at(5), 8); // the writer's clock is behind
+/// assert_eq!(value.follow(Some(&read), 0, WriteId::default()), Err(FollowRefused::Behind));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
