@@ -178,6 +178,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// This node is one of a new cluster, which holds nothing yet. To be called once, by the operator: a node that was erased answers no reads until it has been rebuilt.
     ///
+    /// Two nodes that were erased at once wait for each other: the operator calls it on one of them, and with that gives up what only they held.
+    ///
     /// ```
     /// use quorate_ring::quorum::{Config, Inline, Node, Tagged};
     /// # use quorate_core::{Instant, Machine, NodeId, Output};
