@@ -11,7 +11,7 @@ use quorate_ring::quorum::{
 use quorate_tokio::{App, Outbox};
 
 use crate::members::{Layout, MAX_NODES};
-use crate::value::{Bytes, Stored};
+use crate::value::Stored;
 
 /// How often a node says that it is there, in µs.
 pub(crate) const BEAT_US: u64 = 100_000;
@@ -23,7 +23,7 @@ pub(crate) type Store<V> = Node<V, Layout, Heap>;
 /// What a node is asked.
 pub(crate) enum Ask<V> {
     /// Write, or delete.
-    Write(Vec<u8>, Option<Bytes>, WriteOptions, Sender<Done<V>>),
+    Write(Vec<u8>, Option<Vec<u8>>, WriteOptions, Sender<Done<V>>),
     /// Read.
     Read(Vec<u8>, ReadOptions, Sender<Done<V>>),
     /// Go by another layout.

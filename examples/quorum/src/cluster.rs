@@ -13,7 +13,7 @@ use crate::app::{Ask, Done, View};
 use crate::command::{Condition, Get, Put};
 use crate::members::{Layout, MAX_NODES, Members};
 use crate::node::{Birth, Running};
-use crate::value::{Bytes, Stored};
+use crate::value::Stored;
 
 /// Requests that come at a bad moment (the layout changes, the clock was behind) are made again for so long.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -221,7 +221,7 @@ impl<V: Stored> Cluster<V> {
             sloppy: put.sloppy,
             order: V::ORDER,
         };
-        let data = put.value.as_ref().map(|value| Bytes(value.clone().into_bytes()));
+        let data = put.value.as_ref().map(|value| value.clone().into_bytes());
         let ask = |reply| Ask::Write(put.key.clone().into_bytes(), data.clone(), options, reply);
         self.request(put.at, ask)
     }
@@ -381,7 +381,7 @@ impl<V: Stored> Cluster<V> {
                 Done::Written { superseded } => return Ok(Answer::Written { at, superseded }),
                 Done::Found(value) => {
                     let data = value.as_ref().and_then(V::data);
-                    return Ok(Answer::Found(data.map(|data| data.0.clone())));
+                    return Ok(Answer::Found(data.map(<[u8]>::to_vec)));
                 }
                 Done::Failed(Failure::Stale { .. } | Failure::Purged { .. } | Failure::Behind)
                     if began.elapsed() < AGAIN =>

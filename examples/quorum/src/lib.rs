@@ -24,4 +24,4 @@ pub use members::MAX_NODES;
 pub use options::{HELP, Options};
 pub use screen::screen;
 pub use shell::Shell;
-pub use value::{Bytes, Stored};
+pub use value::Stored;

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use quorate_quorum_demo::{Bytes, Cluster, Command, HELP, Options, Shell, Stored, screen};
+use quorate_quorum_demo::{Cluster, Command, HELP, Options, Shell, Stored, screen};
 use quorate_ring::quorum::{Lww, Tagged};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,8 +36,8 @@ enum End {
 
 fn main() -> ExitCode {
     let ended = match Options::parse(std::env::args().skip(1)) {
-        Ok(Some(options)) if options.register => run::<Tagged<Bytes>>(&options),
-        Ok(Some(options)) => run::<Lww<Bytes>>(&options),
+        Ok(Some(options)) if options.register => run::<Tagged<Vec<u8>>>(&options),
+        Ok(Some(options)) => run::<Lww<Vec<u8>>>(&options),
         Ok(None) => say(&format!("{HELP}\n")),
         Err(why) => {
             eprintln!("{why}\n\n{HELP}");

@@ -50,7 +50,7 @@ pub fn screen<V: Stored>(cluster: &Cluster<V>) -> String {
             };
             let _ = write!(out, " {mark:>2}");
         }
-        let value = newest.as_ref().and_then(V::data).map(|data| crate::shell::text(&data.0));
+        let value = newest.as_ref().and_then(V::data).map(crate::shell::text);
         let _ = writeln!(out, "  {}", value.unwrap_or_else(|| "-".into()));
     }
     if more > 0 {

@@ -150,7 +150,7 @@ impl<V: Stored> Shell<V> {
                 None if replicas.contains(&id) => "is down".into(),
                 Some(None) if replicas.contains(&id) => "has nothing".into(),
                 Some(Some(value)) => match value.data() {
-                    Some(data) => format!("has {}", text(&data.0)),
+                    Some(data) => format!("has {}", text(data)),
                     None => "has a tombstone".into(),
                 },
                 _ => continue,

@@ -1,20 +1,5 @@
 use quorate_clocks::Stamp;
-use quorate_core::{DecodeError, Reader, Wire, Writer};
 use quorate_ring::quorum::{Lww, Order, ReadRepair, Tagged, Value};
-
-/// What a person stores.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Bytes(pub Vec<u8>);
-
-impl Wire<'_> for Bytes {
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.bytes(&self.0);
-    }
-
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self(input.bytes()?.to_vec()))
-    }
-}
 
 /// A kind of value that this program can keep.
 pub trait Stored: Value<Context: Send> + Send + 'static {
@@ -24,26 +9,26 @@ pub trait Stored: Value<Context: Send> + Send + 'static {
     const REPAIR: ReadRepair;
 
     /// What is to be written at this time; `None` deletes.
-    fn form(stamp: Stamp, data: Option<Bytes>) -> Self;
+    fn form(stamp: Stamp, data: Option<Vec<u8>>) -> Self;
 
     /// What a person stored; `None` if it was deleted.
-    fn data(&self) -> Option<&Bytes>;
+    fn data(&self) -> Option<&[u8]>;
 
     /// The time of the write, if it has one: the reader's clock goes on from there.
     fn stamp(&self) -> Option<Stamp>;
 }
 
 /// Of two writes the later one stays, by the clocks of the writers.
-impl Stored for Lww<Bytes> {
+impl Stored for Lww<Vec<u8>> {
     const ORDER: Order = Order::Formed;
     const REPAIR: ReadRepair = ReadRepair::Background;
 
-    fn form(stamp: Stamp, data: Option<Bytes>) -> Self {
+    fn form(stamp: Stamp, data: Option<Vec<u8>>) -> Self {
         data.map_or(Self::tombstone(stamp), |data| Self::new(stamp, data))
     }
 
-    fn data(&self) -> Option<&Bytes> {
-        self.get()
+    fn data(&self) -> Option<&[u8]> {
+        self.get().map(Vec::as_slice)
     }
 
     fn stamp(&self) -> Option<Stamp> {
@@ -52,16 +37,16 @@ impl Stored for Lww<Bytes> {
 }
 
 /// A linearizable register: no clock counts.
-impl Stored for Tagged<Bytes> {
+impl Stored for Tagged<Vec<u8>> {
     const ORDER: Order = Order::AfterRead;
     const REPAIR: ReadRepair = ReadRepair::Blocking;
 
-    fn form(_: Stamp, data: Option<Bytes>) -> Self {
+    fn form(_: Stamp, data: Option<Vec<u8>>) -> Self {
         data.map_or_else(Self::tombstone, Self::new)
     }
 
-    fn data(&self) -> Option<&Bytes> {
-        self.get()
+    fn data(&self) -> Option<&[u8]> {
+        self.get().map(Vec::as_slice)
     }
 
     fn stamp(&self) -> Option<Stamp> {
