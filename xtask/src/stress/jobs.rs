@@ -5,12 +5,13 @@ use crate::programs::Program;
 use crate::tool::Tool;
 
 /// Packages whose tests run processes, or use sockets, files and time.
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 7] = [
     "quorate-kv",
     "quorate-tokio",
     "quorate-nemesis",
     "quorate-boards",
     "quorate-election-demo",
+    "quorate-quorum-demo",
     "quorate-std-driver",
 ];
 
