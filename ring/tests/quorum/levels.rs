@@ -123,24 +123,6 @@ fn answer_waits_for_the_disk() {
 }
 
 #[test]
-fn answers_of_an_earlier_life_and_of_another_topology_count_for_nothing() {
-    let layout = Same::new(&[1, 2, 3]);
-    let mut net = Net::<Cell>::new(&[1, 2, 3, 9], &layout);
-    let now = net.now;
-    net.node(9).write(now, b"k", at(1, 5), write(Level::All)).unwrap();
-    net.settle_disks();
-    let requests: Vec<_> = net.wire.drain(..).collect();
-    requests.iter().for_each(|request| net.give(request).unwrap());
-    let answers: Vec<_> = net.wire.drain(..).collect();
-    net.restart(9, &layout);
-    net.node(9).write(now, b"k", at(2, 6), write(Level::One)).unwrap();
-    net.settle_disks();
-    net.wire.clear();
-    answers.iter().for_each(|answer| net.give(answer).unwrap());
-    assert_eq!(net.told(9), []);
-}
-
-#[test]
 fn later_value_stays_and_the_writer_is_told() {
     let mut net = Net::<Cell>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
     let now = net.now;

@@ -10,6 +10,7 @@ mod hints;
 mod layouts;
 mod levels;
 mod net;
+mod pitfalls;
 mod registers;
 mod repair;
 mod sessions;

@@ -149,14 +149,21 @@ impl<V: Value + 'static> Net<V> {
             sent: 0,
             failed_sent: Vec::new(),
         };
+        net.add(nodes, layout);
         for id in nodes {
-            let mut node = Store::new(NodeId::new(*id), 7, layout.clone(), config()).unwrap();
-            node.found();
-            net.nodes.push((*id, node));
-            net.disks.push((*id, Vec::new(), Vec::new()));
+            net.node(*id).found();
         }
         net.settle_disks();
         net
+    }
+
+    /// More nodes, without records.
+    pub(crate) fn add(&mut self, nodes: &[u64], layout: &Same) {
+        for id in nodes {
+            let node = Store::new(NodeId::new(*id), 7, layout.clone(), config()).unwrap();
+            self.nodes.push((*id, node));
+            self.disks.push((*id, Vec::new(), Vec::new()));
+        }
     }
 
     pub(crate) fn node(&mut self, id: u64) -> &mut Store<V> {
