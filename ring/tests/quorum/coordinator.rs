@@ -14,55 +14,134 @@ type Client = Coordinator<Register, Same, Inline<0, 16>>;
 const CLIENT: u64 = 9;
 
 fn client(layout: &Same) -> Client {
-    Client::new(NodeId::new(CLIENT), 3, layout.clone(), config()).unwrap()
+    client_with_id(CLIENT, layout)
 }
 
-/// Carries messages between the client and the nodes until none is left; returns how many, and what the client was told.
-fn run(client: &mut Client, net: &mut Net<Register>, among: &[u64]) -> (usize, Vec<String>) {
-    let (mut messages, mut events) = (0, Vec::new());
+fn client_with_id(id: u64, layout: &Same) -> Client {
+    Client::new(NodeId::new(id), 3, layout.clone(), config()).unwrap()
+}
+
+/// What came of messages between a client and nodes.
+#[derive(PartialEq, Debug, Default)]
+struct Ran {
+    messages: usize,
+    round_trips: usize,
+    /// What the client was told.
+    events: Vec<String>,
+}
+
+/// Carries messages between the client and the nodes until none is left.
+fn run(client: &mut Client, net: &mut Net<Register>, among: &[u64]) -> Ran {
+    let mut ran = Ran::default();
+    let id = client.status().id.get();
+    net.settle_disks();
     loop {
         let mut out = Vec::new();
         while let Some(output) = client.poll() {
             match output {
                 Output::Send(to, message) => out.push((to.get(), message.to_vec())),
-                Output::Event(event) => events.push(format!("{:?}", told(CLIENT, event).2)),
+                Output::Event(event) => ran.events.push(format!("{:?}", told(id, event).2)),
                 Output::Persist(..) => panic!("a client has no disk"),
             }
         }
-        messages += out.len();
+        ran.messages += out.len();
+        ran.round_trips += usize::from(!out.is_empty());
         for (to, bytes) in out.iter().filter(|(to, _)| among.contains(to)) {
-            net.give(&Envelope { from: CLIENT, to: *to, bytes: bytes.clone() }).unwrap();
+            net.give(&Envelope { from: id, to: *to, bytes: bytes.clone() }).unwrap();
         }
         let answers: Vec<Envelope> = net.wire.drain(..).collect();
-        messages += answers.len();
+        ran.messages += answers.len();
         if out.is_empty() && answers.is_empty() {
-            return (messages, events);
+            return ran;
         }
         for answer in answers {
-            assert_eq!(answer.to, CLIENT);
+            assert_eq!(answer.to, id);
             let message = Message::from_slice(&answer.bytes).unwrap();
             client.receive(net.now, NodeId::new(answer.from), message).unwrap();
         }
     }
 }
 
+const WRITTEN: &str = "Written { superseded: false }";
+
+/// The event of a read that found this value.
+fn found(number: u64, value: u32) -> String {
+    format!("Found({:?})", Some(Tagged::nth(number, value)))
+}
+
 #[test]
-fn costs_what_the_papers_say() {
+fn worked_example_abd_messages_and_round_trips() {
+    for n in [3, 5] {
+        let replicas: Vec<u64> = (1..=n).collect();
+        let layout = Same::new(&replicas);
+        let mut net = Net::<Register>::new(&replicas, &layout);
+        let mut client = client(&layout);
+        let (now, n) = (net.now, n as usize);
+        let atomic = ReadOptions { repair: ReadRepair::Always, ..ReadOptions::default() };
+        // the only writer counts its writes itself
+        client.write(now, b"x", Tagged::nth(1, 10), WriteOptions::default()).unwrap();
+        let ran = run(&mut client, &mut net, &replicas);
+        assert_eq!(ran, Ran { messages: 2 * n, round_trips: 1, events: vec![WRITTEN.into()] });
+        client.read(now, b"x", atomic).unwrap();
+        let ran = run(&mut client, &mut net, &replicas);
+        assert_eq!(ran, Ran { messages: 4 * n, round_trips: 2, events: vec![found(1, 10)] });
+        // one of many asks first
+        let after_read = WriteOptions { order: Order::AfterRead, ..WriteOptions::default() };
+        client.write(now, b"x", Tagged::new(11), after_read).unwrap();
+        let ran = run(&mut client, &mut net, &replicas);
+        assert_eq!(ran, Ran { messages: 4 * n, round_trips: 2, events: vec![WRITTEN.into()] });
+        client.read(now, b"x", atomic).unwrap();
+        let ran = run(&mut client, &mut net, &replicas);
+        assert_eq!((ran.messages, ran.round_trips), (4 * n, 2));
+        assert!(ran.events[0].contains("Some(11)"), "{ran:?}");
+        // without the write-back: one round trip less, and less of a promise
+        let plain = ReadOptions { repair: ReadRepair::Off, ..ReadOptions::default() };
+        client.read(now, b"x", plain).unwrap();
+        let ran = run(&mut client, &mut net, &replicas);
+        assert_eq!((ran.messages, ran.round_trips), (2 * n, 1));
+        assert_eq!((client.status().requests, client.checkpoint().count()), (0, 0));
+    }
+}
+
+/// Write 1 has reached replica 1 only, and is still open. Then A asks replicas 1 and 2, and when it has returned B asks 2 and 3: what A and B found, and what
+/// replica 2 held when A returned.
+fn history(repair: ReadRepair) -> ([Vec<String>; 2], Option<Register>) {
     let layout = Same::new(&[1, 2, 3]);
     let mut net = Net::<Register>::new(&[1, 2, 3], &layout);
-    let mut client = client(&layout);
-    let (now, all) = (net.now, [1, 2, 3]);
-    client.write(now, b"x", Tagged::nth(1, 10), WriteOptions::default()).unwrap();
-    assert_eq!(run(&mut client, &mut net, &all), (6, vec!["Written { superseded: false }".into()]));
-    let after_read = WriteOptions { order: Order::AfterRead, ..WriteOptions::default() };
-    client.write(now, b"x", Tagged::new(11), after_read).unwrap();
-    assert_eq!(run(&mut client, &mut net, &all).0, 12);
-    let atomic = ReadOptions { repair: ReadRepair::Always, ..ReadOptions::default() };
-    client.read(now, b"x", atomic).unwrap();
-    let (messages, events) = run(&mut client, &mut net, &all);
-    assert_eq!(messages, 12);
-    assert!(events[0].contains("Some(11)"), "{events:?}");
-    assert_eq!((client.status().requests, client.checkpoint().count()), (0, 0));
+    let now = net.now;
+    let [mut writer, mut a, mut b] = [7, 8, 9].map(|id| client_with_id(id, &layout));
+    let options = ReadOptions { repair, ..ReadOptions::default() };
+    writer.write(now, b"x", Tagged::nth(1, 1), WriteOptions::default()).unwrap();
+    assert_eq!(run(&mut writer, &mut net, &[1]).events, [""; 0]);
+    a.read(now, b"x", options).unwrap();
+    // what is written back is not on the disk of replica 2 yet
+    net.slow_disks = vec![2];
+    let mut found_by_a = run(&mut a, &mut net, &[1, 2]).events;
+    let writes_back = !matches!(repair, ReadRepair::Off);
+    assert_eq!(found_by_a.is_empty(), writes_back, "{repair:?}");
+    net.slow_disks.clear();
+    found_by_a.extend(run(&mut a, &mut net, &[1, 2]).events);
+    let at_2 = net.node(2).local(b"x").cloned();
+    b.read(now, b"x", options).unwrap();
+    let found_by_b = run(&mut b, &mut net, &[2, 3]).events;
+    ([found_by_a, found_by_b], at_2)
+}
+
+#[test]
+fn worked_example_inversion() {
+    for repair in [ReadRepair::Always, ReadRepair::Blocking] {
+        let (found_by, at_2) = history(repair);
+        assert_eq!(found_by, [vec![found(1, 1)], vec![found(1, 1)]], "{repair:?}");
+        assert_eq!(at_2, Some(Tagged::nth(1, 1)), "{repair:?}");
+    }
+}
+
+/// R + W > N, and no order of the write and the two reads is one of a register: B begins after A has returned 1, and returns what was there before.
+#[test]
+fn worked_example_inversion_without_write_back() {
+    let (found_by, at_2) = history(ReadRepair::Off);
+    assert_eq!(found_by, [vec![found(1, 1)], vec!["Found(None)".into()]]);
+    assert_eq!(at_2, None);
 }
 
 #[test]
@@ -71,11 +150,11 @@ fn request_without_enough_answers_times_out() {
     let mut net = Net::<Register>::new(&[1, 2, 3], &layout);
     let mut client = client(&layout);
     client.write(net.now, b"x", Tagged::nth(1, 10), WriteOptions::default()).unwrap();
-    let mut events = run(&mut client, &mut net, &[1]).1;
+    let mut events = run(&mut client, &mut net, &[1]).events;
     while let Some(at) = client.deadline() {
         net.now = at;
         client.tick(at);
-        events.extend(run(&mut client, &mut net, &[1]).1);
+        events.extend(run(&mut client, &mut net, &[1]).events);
     }
     let timeout = Failure::Timeout { acked: 1, required: 2 };
     assert_eq!(events, [format!("Failed({timeout:?}, None)")]);
@@ -103,8 +182,8 @@ fn older_layout_is_replaced_by_that_of_a_replica() {
     let mut net = Net::<Register>::new(&[1, 2, 3], &newer);
     let mut client = client(&Same::new(&[1, 2]));
     client.write(net.now, b"x", Tagged::nth(1, 10), WriteOptions::default()).unwrap();
-    let mut events = run(&mut client, &mut net, &[1, 2, 3]).1;
-    assert_eq!(events.pop().as_deref(), Some("Written { superseded: false }"));
+    let mut events = run(&mut client, &mut net, &[1, 2, 3]).events;
+    assert_eq!(events.pop().as_deref(), Some(WRITTEN));
     assert_eq!(events, ["LayoutChanged"]);
     assert_eq!(client.status().version.epoch, 2);
     // the new one's third replica has it, so it was asked as well
