@@ -315,7 +315,10 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         for _ in 0..HINTS_LOOKED_AT {
             let place = self.hints.first_waiting()?;
             self.hints.set_waiting(place);
-            if self.hints.get(place).is_some_and(|entry| !entry.done && may(entry)) {
+            // until its record is made, a later value takes the ticket of this one
+            let is_durable = |entry: &Entry<V, S>| entry.ticket <= self.durable;
+            let may = |entry: &Entry<V, S>| !entry.done && is_durable(entry) && may(entry);
+            if self.hints.get(place).is_some_and(may) {
                 return Some(place);
             }
         }

@@ -1,9 +1,9 @@
 //! Sloppy quorums, and the writes that are kept for others.
 
 use quorate_clocks::{Actor, Stamp, Timestamp};
-use quorate_core::{Machine as _, NodeId};
+use quorate_core::{Machine as _, NodeId, Wire as _};
 use quorate_ring::quorum::{
-    Failure, Level, Lww, ReadOptions, ReadRepair, RequestError, WriteOptions,
+    Failure, Level, Lww, Message, ReadOptions, ReadRepair, RequestError, WriteOptions,
 };
 
 use super::net::{Net, Same, Told, config};
@@ -73,6 +73,34 @@ fn hint_is_handed_over_as_soon_as_its_owner_is_known_to_be_back() {
     net.tick(1);
     net.run();
     assert_eq!((net.node(4).status().hints, net.node(3).status().keys), (0, 3));
+}
+
+#[test]
+fn hint_that_becomes_another_before_it_is_recorded_stays() {
+    let mut net = Net::<Cell>::new(&[1, 2, 3, 4], &Same { fallbacks: vec![4], ..layout() });
+    net.node(1).set_down(NodeId::new(3), true);
+    let now = net.now;
+    net.node(1).write(now, b"k", at(1, 5), sloppy(Level::All)).unwrap();
+    net.run_among(&[1, 2, 4]);
+    for (micros, value) in [(2, 6), (3, 7)] {
+        net.node(1).write(now, b"k", at(micros, value), sloppy(Level::All)).unwrap();
+    }
+    net.settle_disks();
+    let later: Vec<_> = net.wire.drain(..).filter(|envelope| envelope.to == 4).collect();
+    assert_eq!(later.len(), 2);
+    // the second comes when the hint is due to be handed over, and nothing was recorded in between
+    for (us, envelope) in [(config().handoff_us - 1, &later[0]), (1, &later[1])] {
+        net.now = net.now.after(us);
+        let now = net.now;
+        let message = Message::from_slice(&envelope.bytes).unwrap();
+        net.node(4).receive(now, NodeId::new(1), message).unwrap();
+    }
+    net.node(1).clone_from(&Net::new(&[1], &layout()).node(1).clone());
+    for _ in 0..4 {
+        net.run_among(&[3, 4]);
+        net.tick(config().handoff_us);
+    }
+    assert_eq!((net.node(4).status().hints, net.node(3).local(b"k")), (0, Some(&at(3, 7))));
 }
 
 #[test]
