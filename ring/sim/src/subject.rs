@@ -104,6 +104,7 @@ impl<K: Kind, S: Storage + 'static> StoreSubject<K, S> {
             max_key_len: 8,
             max_requests: 16,
             max_keys: 64,
+            max_repairs: if rng.chance(1, 2) { 32 } else { 1 },
             max_answers: 64,
             max_hints: 32,
         }

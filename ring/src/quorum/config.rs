@@ -33,6 +33,9 @@ pub struct Config {
     pub max_requests: usize,
     /// Keys that a replica holds.
     pub max_keys: usize,
+    /// Repairs that are under way at once: values that a sweep found wanting, and as many that were kept for other nodes: 1 to 32.
+    /// Each of the two has an eighth of `max_requests` at most, and one at least.
+    pub max_repairs: u8,
     /// Answers that a replica owes.
     pub max_answers: usize,
     /// Writes that are kept for other nodes.
@@ -60,6 +63,7 @@ impl Config {
             max_key_len: 1_024,
             max_requests: 4_096,
             max_keys: 1 << 24,
+            max_repairs: 16,
             max_answers: 16_384,
             max_hints: 65_536,
         }
@@ -73,7 +77,13 @@ impl Config {
     /// ```
     #[must_use]
     pub const fn wan() -> Self {
-        Self { retry_us: 500_000, attempts: 10, handoff_us: 5_000_000, ..Self::lan() }
+        Self {
+            retry_us: 500_000,
+            attempts: 10,
+            handoff_us: 5_000_000,
+            max_repairs: 32,
+            ..Self::lan()
+        }
     }
 
     /// For nodes on slow lines: a retry after 2 s, and a timeout after 20 s.
@@ -84,7 +94,13 @@ impl Config {
     /// ```
     #[must_use]
     pub const fn radio() -> Self {
-        Self { retry_us: 2_000_000, attempts: 10, handoff_us: 60_000_000, ..Self::lan() }
+        Self {
+            retry_us: 2_000_000,
+            attempts: 10,
+            handoff_us: 60_000_000,
+            max_repairs: 1,
+            ..Self::lan()
+        }
     }
 
     pub(crate) const fn check(&self) -> Result<(), ConfigError> {
@@ -105,7 +121,13 @@ impl Config {
         if !sweep || !pause {
             return Err(ConfigError::Sweep);
         }
-        if self.purge_us > 0 && self.purge_us <= year_us { Ok(()) } else { Err(ConfigError::Purge) }
+        if self.purge_us == 0 || self.purge_us > year_us {
+            return Err(ConfigError::Purge);
+        }
+        if self.max_repairs == 0 || self.max_repairs > 32 {
+            return Err(ConfigError::Repairs);
+        }
+        Ok(())
     }
 }
 
@@ -144,6 +166,8 @@ pub enum ConfigError {
     Sweep,
     /// The age of tombstones that may be purged is 0 or more than 365 days.
     Purge,
+    /// No repairs may be under way, or more than 32.
+    Repairs,
 }
 
 impl fmt::Display for ConfigError {
@@ -154,6 +178,7 @@ impl fmt::Display for ConfigError {
             Self::Handoff => "handoff_us must be 1 µs to an hour, hint_life_us 1 µs to 365 days",
             Self::Sweep => "sweep_us must be 1 µs to an hour, sweep_pause_us 1 µs to 365 days",
             Self::Purge => "purge_us must be 1 µs to 365 days",
+            Self::Repairs => "max_repairs must be 1 to 32",
         })
     }
 }

@@ -1,56 +1,70 @@
 use quorate_core::{Instant, Ticket};
 
-/// Hands the writes that were kept for other nodes over, one at a time (DeCandia et al., "Dynamo", SOSP 2007, section 4.6).
+/// Why a node sends a value that no client writes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Handing {
+    /// A sweep found it wanting.
+    Repair,
+    /// It was kept for another node.
+    Hint {
+        /// The place of the hint.
+        place: u32,
+        /// The record with the value that is handed over: a later one has another.
+        ticket: Ticket,
+    },
+}
+
+/// Hands the writes that were kept for other nodes over, some at a time (DeCandia et al., "Dynamo", SOSP 2007, section 4.6).
 ///
-/// One at a time, and a pause after each that failed: a node that refuses is asked no faster than it is worth.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+/// One at a time to begin with, and one more for each that was taken. A pause after one that failed, and one at a time again: a node that refuses
+/// is asked no faster than it is worth.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Handoff {
-    current: Option<Handing>,
+    /// How many may be under way at most.
+    most: u8,
+    /// How many may be under way now.
+    window: u8,
+    under_way: u8,
     /// When the next one begins; `None` where there are none.
     next_at: Option<Instant>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Handing {
-    /// The request that hands it over.
-    pub(crate) request: u64,
-    /// The place of the hint.
-    pub(crate) place: u32,
-    /// The record with the value that is handed over: a later one has another.
-    pub(crate) ticket: Ticket,
-}
-
 impl Handoff {
-    /// There is a hint: it is handed over after a pause, if nothing is under way.
+    pub(crate) const fn new(most: u8) -> Self {
+        Self { most, window: 1, under_way: 0, next_at: None }
+    }
+
+    /// There is a hint: it is handed over after a pause.
     pub(crate) fn wake(&mut self, at: Instant) {
-        if self.current.is_none() {
-            self.next_at = Some(self.next_at.map_or(at, |next| next.min(at)));
-        }
+        self.next_at = Some(self.next_at.map_or(at, |next| next.min(at)));
     }
 
     pub(crate) fn is_due(&self, now: Instant) -> bool {
-        self.next_at.is_some_and(|at| at <= now)
+        self.deadline().is_some_and(|at| at <= now)
     }
 
     pub(crate) const fn deadline(&self) -> Option<Instant> {
-        self.next_at
+        if self.under_way < self.window { self.next_at } else { None }
     }
 
-    pub(crate) fn begin(&mut self, handing: Handing) {
-        *self = Self { current: Some(handing), next_at: None };
+    /// One more is under way.
+    pub(crate) const fn begin(&mut self) {
+        self.under_way = self.under_way.saturating_add(1);
     }
 
-    /// Nothing can be handed over now.
-    pub(crate) fn pause(&mut self, until: Option<Instant>) {
-        *self = Self { current: None, next_at: until };
+    /// Nothing can be handed over until then.
+    pub(crate) const fn pause(&mut self, until: Option<Instant>) {
+        self.next_at = until;
     }
 
-    /// What is being handed over, if it is by this request; it is no longer.
-    pub(crate) fn end(&mut self, request: u64) -> Option<Handing> {
-        self.current.take_if(|current| current.request == request)
+    /// One was handed over, or failed.
+    pub(crate) fn end(&mut self, failed: bool) {
+        self.under_way = self.under_way.saturating_sub(1);
+        self.window = if failed { 1 } else { self.window.saturating_add(1).min(self.most) };
     }
 
-    pub(crate) fn cancel(&mut self) -> Option<Handing> {
-        self.current.take()
+    /// None is under way any more.
+    pub(crate) const fn cancel(&mut self) {
+        (self.under_way, self.window) = (0, 1);
     }
 }

@@ -325,6 +325,18 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         None
     }
 
+    /// The hint is being handed over.
+    pub(crate) fn set_handing(&mut self, place: u32) {
+        self.hints.clear_waiting(place);
+    }
+
+    /// The hint was not handed over: it is one of those that wait again.
+    pub(crate) fn set_waiting_again(&mut self, place: u32) {
+        if self.hints.get(place).is_some_and(|hint| !hint.done) {
+            self.hints.set_waiting(place);
+        }
+    }
+
     /// A hint was handed over as it was with that record: it goes, unless it has become another.
     pub(crate) fn handed_over(&mut self, place: u32, ticket: Ticket) {
         let tickets = &mut self.tickets;

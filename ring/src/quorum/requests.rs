@@ -1,6 +1,7 @@
 use quorate_clocks::Causality;
 use quorate_core::{InlineList, Instant, List, NodeId, Rejected};
 
+use super::handoff::Handing;
 use super::message::{Body, Message, Reason, ValueRef};
 use super::slab::{Queue, Slab};
 use super::storage::Kinds;
@@ -79,8 +80,8 @@ pub(crate) struct InFlight<V: Value, S: Storage> {
 enum Kind {
     Write(WriteOptions),
     Read(ReadOptions),
-    /// A write that this node kept for another is handed over.
-    Handoff,
+    /// A write that is none of a client.
+    Handoff(Handing),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -220,32 +221,41 @@ impl<V: Value, S: Storage> Requests<V, S> {
         self.begin(now, key, token, kind, Phase::Collect, values, targets, need, options.sloppy)
     }
 
-    /// Hands a value over to the node that it was kept for; to the replicas of the key if that node is `None`.
+    /// How many repairs may be under way at once, and how many hints: a quarter of all requests together, and the rest is the application's.
+    pub(crate) fn most_repairs(&self, config: &Config) -> u8 {
+        let share = self.in_flight.limit() / 8;
+        config.max_repairs.min(u8::try_from(share).unwrap_or(u8::MAX)).max(1)
+    }
+
+    /// Hands a value over to a node; to the replicas of the key if that is `None`.
     pub(crate) fn hand_over<L: Layout>(
         &mut self,
         now: Instant,
         layout: &L,
         key: &[u8],
         value: V,
-        to: Option<NodeId>,
-    ) -> Result<u64, RequestError> {
+        (to, handing): (Option<NodeId>, Handing),
+    ) -> Result<(), RequestError> {
         let token = layout.token(key);
         let targets = match to {
             Some(node) => Targets::only(node),
             None => Targets::new(layout, token)?,
         };
         let need = targets.need(Level::Quorum, 0)?;
-        let values = (Some(value), None, None);
-        let request =
-            self.begin(now, key, token, Kind::Handoff, Phase::Store, values, targets, need, false)?;
-        Ok(request.0)
+        let (kind, values) = (Kind::Handoff(handing), (Some(value), None, None));
+        self.begin(now, key, token, kind, Phase::Store, values, targets, need, false)?;
+        Ok(())
     }
 
-    /// A request is not of interest any more.
-    pub(crate) fn cancel(&mut self, number: u64) {
-        let place = u32::try_from(number & 0xffff).unwrap_or(u32::MAX);
-        if self.in_flight.get(place).is_some_and(|request| request.number == number) {
-            self.in_flight.remove(place);
+    /// Cancels what is handed over for such a reason.
+    pub(crate) fn cancel(&mut self, mut which: impl FnMut(Handing) -> bool) {
+        let mut place = 0;
+        while (place as usize) < self.in_flight.places() {
+            let under_way = self.in_flight.get(place).filter(|it| it.outcome != Outcome::Told);
+            if under_way.and_then(InFlight::handing).is_some_and(&mut which) {
+                self.in_flight.remove(place);
+            }
+            place = place.saturating_add(1);
         }
     }
 
@@ -443,7 +453,7 @@ impl<V: Value, S: Storage> Requests<V, S> {
         let (level, primaries) = match request.kind {
             Kind::Write(options) => (options.level, options.primaries),
             Kind::Read(options) => (options.level, options.primaries),
-            Kind::Handoff => return, // it was canceled
+            Kind::Handoff(_) => return, // it was canceled
         };
         let targets = Targets::new(layout, request.token);
         let need = targets.as_ref().ok().and_then(|targets| targets.need(level, primaries).ok());
@@ -746,7 +756,7 @@ impl<V: Value, S: Storage> InFlight<V, S> {
                 Event::Failed { request, failure, seen: None, sent }
             }
             (Some(failure), _) => Event::Failed { request, failure, seen: value, sent },
-            (None, Kind::Write(_) | Kind::Handoff) => {
+            (None, Kind::Write(_) | Kind::Handoff(_)) => {
                 Event::Written { request, value: value?, superseded: self.superseded }
             }
             (None, Kind::Read(_)) => Event::Found { request, value },
@@ -756,6 +766,14 @@ impl<V: Value, S: Storage> InFlight<V, S> {
     /// Whether it sends a new value, and not one that a replica has had.
     pub(crate) const fn is_new(&self) -> bool {
         self.is_write()
+    }
+
+    /// Why its value is handed over, if it is.
+    pub(crate) const fn handing(&self) -> Option<Handing> {
+        match self.kind {
+            Kind::Handoff(handing) => Some(handing),
+            Kind::Write(_) | Kind::Read(_) => None,
+        }
     }
 
     /// Whether it is a read that writes a value back before it returns it. To return a tombstone is to return nothing.
@@ -934,7 +952,7 @@ impl<V: Value, S: Storage> InFlight<V, S> {
     fn next_action(&mut self) -> Option<Action> {
         if let Outcome::Due(failure) = self.outcome {
             self.outcome = Outcome::Told;
-            if self.kind == Kind::Handoff {
+            if self.handing().is_some() {
                 self.answered = self.targets.asked(); // the rest is left to anti-entropy
                 self.due = 0;
                 return Some(Action::HandedOver(failure));

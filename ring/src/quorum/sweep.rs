@@ -26,11 +26,15 @@ pub(crate) const OFFERED_BYTES: usize = 8 * OFFERED;
 /// A sweep over the keys that are shared with one node after the other.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Sweep {
+    /// How many repairs may be under way at once.
+    most_repairs: u8,
     /// How many passes there were; each has its own salt.
     passes: u64,
     /// How many messages there were.
     sequence: u64,
     pass: Option<Pass>,
+    /// Repairs of a pass that was given up are under way.
+    given_up: bool,
     /// When the next pass begins, or the next run.
     next_at: Instant,
     last_peer: Option<NodeId>,
@@ -70,6 +74,8 @@ pub(crate) struct Pass {
     retry_at: Instant,
     /// The digests of the keys that were offered, in little-endian bytes.
     pub(crate) offered: InlineList<u8, OFFERED_BYTES>,
+    /// Wanted keys are looked for from here on.
+    wanted_from: Token,
     peers: Peers,
 }
 
@@ -82,8 +88,8 @@ pub(crate) enum Step {
     Compare,
     /// The digests of its keys were sent.
     Offer,
-    /// These of the offered keys are sent, and one of them is under way as this request.
-    Repair { wanted: u32, request: Option<u64> },
+    /// These of the offered keys are to be sent, and so many others are under way.
+    Repair { wanted: u32, under_way: u8 },
     /// The other is told that the pass is over.
     End,
 }
@@ -123,11 +129,13 @@ impl<'a, V: Value, S: Storage, L: Layout> Reads<'a, V, S, L> {
 }
 
 impl Sweep {
-    pub(crate) const fn new(first_at: Instant) -> Self {
+    pub(crate) const fn new(most_repairs: u8, first_at: Instant) -> Self {
         Self {
+            most_repairs,
             passes: 0,
             sequence: 0,
             pass: None,
+            given_up: false,
             next_at: first_at,
             last_peer: None,
             first_peer: None,
@@ -164,10 +172,12 @@ impl Sweep {
     /// When it wants a tick.
     pub(crate) fn deadline(&self) -> Instant {
         match &self.pass {
-            Some(Pass { step: Step::Choose | Step::Repair { request: None, .. }, .. }) | None => {
-                self.next_at
+            Some(Pass { step: Step::Repair { wanted, under_way }, .. }) => {
+                let may_begin = *wanted != 0 && *under_way < self.most_repairs;
+                // those that are under way have their own
+                if may_begin || *under_way == 0 { self.next_at } else { Instant::MAX }
             }
-            Some(Pass { step: Step::Repair { .. }, .. }) => Instant::MAX, // the request has its own
+            Some(Pass { step: Step::Choose, .. }) | None => self.next_at,
             Some(pass) => pass.retry_at,
         }
     }
@@ -259,6 +269,7 @@ impl Sweep {
             attempt: 0,
             retry_at: reads.now,
             offered: InlineList::with_limit(OFFERED_BYTES),
+            wanted_from: Token::MIN,
             peers: Peers::default(),
         });
         self.choose(reads);
@@ -294,6 +305,7 @@ impl Sweep {
     fn end(&mut self, now: Instant, config: &Config, complete: bool) {
         self.is_clean &= complete;
         if let Some(pass) = self.pass.take() {
+            self.given_up |= matches!(pass.step, Step::Repair { under_way: 1.., .. });
             // after one that shares nothing any more whoever is met first is next
             self.last_peer = pass.peers.next.or(pass.peers.lowest);
             self.scanned = Token::MIN;
@@ -377,7 +389,8 @@ impl Sweep {
     ) {
         let Some(pass) = self.answered(from, number) else { return };
         if pass.step == Step::Offer {
-            pass.step = Step::Repair { wanted, request: None };
+            pass.step = Step::Repair { wanted, under_way: 0 };
+            pass.wanted_from = pass.run.first;
             self.next_at = now;
             if wanted == 0 {
                 self.advance(now, config);
@@ -407,29 +420,32 @@ impl Sweep {
         }
     }
 
-    /// The next of the keys that the other wants, if none is under way: its value, and its key.
+    /// The next of the keys that the other wants, if one more may be under way: its value, and its key.
     pub(crate) fn next_wanted<'a, V: Value, S: Storage, L: Layout>(
         &mut self,
         reads: &Reads<'a, V, S, L>,
     ) -> Option<(NodeId, &'a Entry<V, S>)> {
         loop {
             let pass = self.pass.as_mut()?;
-            let Step::Repair { wanted, request: None } = &mut pass.step else { return None };
-            if self.next_at > reads.now {
+            let Step::Repair { wanted, under_way } = &mut pass.step else { return None };
+            if self.next_at > reads.now || *under_way >= self.most_repairs {
                 return None;
             }
             let Some(place) = first(*wanted) else {
-                self.advance(reads.now, reads.config);
+                if *under_way == 0 {
+                    self.advance(reads.now, reads.config);
+                }
                 return None;
             };
             let at = (place as usize).saturating_mul(8);
             let offered = pass.offered.get(at..at.saturating_add(8));
             let offered = offered.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
-            let Run { first, last, .. } = pass.run;
-            let mut keys = reads.shared_with(pass.peer).digests(first, last, pass.salt);
+            let (from, last) = (pass.wanted_from, pass.run.last);
+            let mut keys = reads.shared_with(pass.peer).digests(from, last, pass.salt);
             let is_offered = |digest: u64| offered == Some(digest.to_le_bytes());
             // one that has changed since is left to the next pass
             if let Some((entry, _)) = keys.find(|(_, digest)| is_offered(*digest)) {
+                pass.wanted_from = entry.token; // those after it in the offer are not before it here
                 return Some((pass.peer, entry));
             }
             *wanted &= !bit(place);
@@ -441,44 +457,44 @@ impl Sweep {
         self.next_at = now.after(config.sweep_us);
     }
 
-    /// The key that was wanted is under way as this request.
-    pub(crate) fn set_request(&mut self, number: u64) {
-        if let Some(Pass { step: Step::Repair { request, .. }, .. }) = &mut self.pass {
-            *request = Some(number);
+    /// Too much else is to be done for one more to be under way.
+    pub(crate) fn find_no_room(&mut self, now: Instant, config: &Config) {
+        match &self.pass {
+            Some(Pass { step: Step::Repair { under_way: 1.., .. }, .. }) => self.wait(now, config),
+            _ => self.give_up(now, config),
         }
     }
 
-    /// A request has ended. True if it was one of this sweep.
-    pub(crate) fn on_repaired(
-        &mut self,
-        number: u64,
-        failed: bool,
-        now: Instant,
-        config: &Config,
-    ) -> bool {
-        let Some(Pass { step: Step::Repair { request, wanted }, .. }) = &mut self.pass else {
-            return false;
-        };
-        if *request != Some(number) {
-            return false;
+    /// The next of the wanted keys is under way.
+    pub(crate) const fn set_under_way(&mut self) {
+        if let Some(Pass { step: Step::Repair { wanted, under_way }, .. }) = &mut self.pass {
+            *wanted &= wanted.saturating_sub(1); // the lowest is the one that was sent
+            *under_way = under_way.saturating_add(1);
         }
-        *request = None;
-        *wanted &= wanted.saturating_sub(1); // the lowest is the one that was sent
+    }
+
+    /// One of those that are under way was taken, or not.
+    pub(crate) fn on_repaired(&mut self, failed: bool, now: Instant, config: &Config) {
+        let Some(Pass { step: Step::Repair { under_way, .. }, .. }) = &mut self.pass else {
+            return;
+        };
+        *under_way = under_way.saturating_sub(1);
         self.next_at = now;
         if failed {
             self.give_up(now, config); // what was compared is not repaired: this counts for nothing
         }
-        true
     }
 
-    /// The request that is under way; it is to be canceled.
-    pub(crate) fn cancel(&mut self, now: Instant, config: &Config) -> Option<u64> {
-        let request = match self.pass.as_ref()?.step {
-            Step::Repair { request, .. } => request,
-            _ => None,
-        };
-        self.give_up(now, config);
-        request
+    /// The layout is another.
+    pub(crate) fn cancel(&mut self, now: Instant, config: &Config) {
+        if self.pass.is_some() {
+            self.give_up(now, config);
+        }
+    }
+
+    /// Whether repairs of a pass that was given up are under way: they are to be canceled.
+    pub(crate) const fn take_given_up(&mut self) -> bool {
+        core::mem::replace(&mut self.given_up, false)
     }
 
     /// The message that is due; it is no longer.

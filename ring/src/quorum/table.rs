@@ -172,6 +172,11 @@ impl<V: Value, S: Storage, L: List<Cell<Entry<V, S>>>, O: Order> Table<V, S, L, 
         self.entries.enqueue(place, Queue::Waiting);
     }
 
+    /// What is at this place waits no longer.
+    pub(crate) fn clear_waiting(&mut self, place: u32) {
+        self.entries.unqueue(place, Queue::Waiting);
+    }
+
     /// The first place that waits.
     pub(crate) const fn first_waiting(&self) -> Option<u32> {
         self.entries.first(Queue::Waiting)

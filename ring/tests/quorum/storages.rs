@@ -20,6 +20,7 @@ const CONFIG: Config = Config {
     purge_us: 10_000,
     max_key_len: 2,
     max_keys: 3,
+    max_repairs: 2,
     max_requests: 3,
     max_answers: 4,
     max_hints: 2,

@@ -24,14 +24,30 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             // where the node is no replica any more, or does not come back, the others get it
             let to = (!is_old(hint.since) && holds(layout, hint.owner, hint.token))
                 .then_some(hint.owner);
-            let value = hint.value.clone();
-            let request = requests.hand_over(*now, layout, &hint.key, value, to).ok()?;
-            Some(Handing { request, place, ticket: hint.ticket })
+            let (value, handing) =
+                (hint.value.clone(), Handing::Hint { place, ticket: hint.ticket });
+            requests.hand_over(*now, layout, &hint.key, value, (to, handing)).ok()?;
+            Some(place)
         });
         match begun {
-            Some(handing) => self.handoff.begin(handing),
+            Some(place) => {
+                self.holdings.set_handing(place);
+                self.handoff.begin();
+            }
             None => self.pause_handoff(),
         }
+    }
+
+    /// Nothing is repaired or handed over any more: the hints wait again.
+    pub(super) fn cancel_repairs(&mut self) {
+        let Self { requests, holdings, handoff, .. } = self;
+        requests.cancel(|handing| {
+            if let Handing::Hint { place, .. } = handing {
+                holdings.set_waiting_again(place);
+            }
+            true
+        });
+        handoff.cancel();
     }
 
     pub(super) fn pause_handoff(&mut self) {
@@ -39,18 +55,18 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         self.handoff.pause(any.then(|| self.now.after(self.config.handoff_us)));
     }
 
-    pub(super) fn handed_over(&mut self, request: u64, failure: Option<Failure>) {
+    /// What was handed over was taken, or not.
+    pub(super) fn handed_over(&mut self, handing: Handing, failure: Option<Failure>) {
         let failed = failure.is_some();
-        if self.sweep.on_repaired(request, failed, self.now, &self.config) {
-            return;
-        }
-        let Some(Handing { place, ticket, .. }) = self.handoff.end(request) else { return };
-        match failure {
-            None => {
-                self.holdings.handed_over(place, ticket);
-                self.wake_handoff(self.now);
-            }
-            Some(_) => self.pause_handoff(),
+        let Handing::Hint { place, ticket } = handing else {
+            return self.sweep.on_repaired(failed, self.now, &self.config);
+        };
+        self.handoff.end(failed);
+        if failed {
+            self.holdings.set_waiting_again(place);
+            self.pause_handoff();
+        } else {
+            self.holdings.handed_over(place, ticket);
         }
     }
 }

@@ -155,15 +155,17 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         config: Config,
     ) -> Result<Self, ConfigError> {
         config.check()?;
+        let requests = Requests::new(id, incarnation, &config);
+        let most_repairs = requests.most_repairs(&config);
         Ok(Self {
             id,
             membership: layout.membership(id),
             layout,
-            requests: Requests::new(id, incarnation, &config),
+            requests,
             holdings: Holdings::new(id, incarnation, &config),
             config,
-            handoff: Handoff::default(),
-            sweep: Sweep::new(Instant::ZERO.after(config.sweep_us)),
+            handoff: Handoff::new(most_repairs),
+            sweep: Sweep::new(most_repairs, Instant::ZERO.after(config.sweep_us)),
             rebuild: Rebuild::default(),
             lead: Lead::new(Instant::ZERO.after(config.purge_us)),
             layout_rotation: 0,
@@ -473,12 +475,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     }
 
     fn layout_changed(&mut self) {
-        if let Some(handing) = self.handoff.cancel() {
-            self.requests.cancel(handing.request);
-        }
-        if let Some(request) = self.sweep.cancel(self.now, &self.config) {
-            self.requests.cancel(request);
-        }
+        self.sweep.cancel(self.now, &self.config);
+        self.cancel_repairs();
         self.membership = self.layout.membership(self.id);
         if self.membership == Membership::None {
             self.holdings.set_founded(false);

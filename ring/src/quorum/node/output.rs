@@ -6,7 +6,7 @@ use super::Node;
 use crate::quorum::frontier::Report;
 use crate::quorum::holdings::{Answer, AnswerKind, RecordDue};
 use crate::quorum::message::{Body, RecordBody, ValueRef};
-use crate::quorum::requests::Action;
+use crate::quorum::requests::{Action, InFlight};
 use crate::quorum::runs::Run;
 use crate::quorum::sweep::Step;
 use crate::quorum::{Event, Layout, Message, Record, Storage, Value};
@@ -49,8 +49,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 continue;
             };
             if let Action::HandedOver(failure) = action {
-                let request = self.requests.get(place).map_or(0, |request| request.request.get());
-                self.handed_over(request, failure);
+                if let Some(handing) = self.requests.get(place).and_then(InFlight::handing) {
+                    self.handed_over(handing, failure);
+                }
                 if let Some((ticket, due)) = self.holdings.next_record() {
                     return Some(Plan::Persist(ticket, due));
                 }

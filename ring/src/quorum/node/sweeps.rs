@@ -4,6 +4,7 @@ use quorate_core::{NodeId, Rejected, Ticket};
 
 use super::Node;
 use crate::Token;
+use crate::quorum::handoff::Handing;
 use crate::quorum::holdings::{AnswerKind, Asked};
 use crate::quorum::message::{Body, Reason};
 use crate::quorum::runs::Shared;
@@ -14,6 +15,9 @@ use crate::topology::Version;
 impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// Sends the next value that a sweep found wanting.
     pub(super) fn repair(&mut self) {
+        if self.sweep.take_given_up() {
+            self.requests.cancel(|handing| handing == Handing::Repair);
+        }
         let Self { requests, holdings, layout, config, now, sweep, id, .. } = self;
         let reads = Reads { now: *now, node: *id, keys: holdings.keys(), layout, config };
         let Some((peer, entry)) = sweep.next_wanted(&reads) else { return };
@@ -21,10 +25,10 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             // a crash would take it back, and the message would still bring it to others
             return sweep.wait(*now, config);
         }
-        let value = entry.value.clone();
-        match requests.hand_over(*now, layout, &entry.key, value, Some(peer)) {
-            Ok(request) => sweep.set_request(request),
-            Err(_) => sweep.give_up(*now, config), // too much else is to be done
+        let (value, to) = (entry.value.clone(), (Some(peer), Handing::Repair));
+        match requests.hand_over(*now, layout, &entry.key, value, to) {
+            Ok(()) => sweep.set_under_way(),
+            Err(_) => sweep.find_no_room(*now, config),
         }
     }
 
