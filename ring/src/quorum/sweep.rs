@@ -11,7 +11,7 @@ use quorate_core::{InlineList, Instant, List, NodeId};
 
 use super::runs::{MAX_RUN, Run, Shared};
 use super::table::{Entry, Keys};
-use super::targets::{bit, first};
+use super::targets::{bit, count, first};
 use super::{Config, Layout, Storage, Value};
 use crate::Token;
 use crate::topology::Version;
@@ -65,6 +65,8 @@ pub(crate) struct Pass {
     pub(crate) run: Run,
     /// How many keys the next run has.
     keys: usize,
+    /// The other wanted all of the last run that was offered: it may have nothing from there on, and the next run is not compared.
+    wants_all: bool,
     pub(crate) step: Step,
     /// The number of the message that is answered.
     pub(crate) number: u64,
@@ -263,6 +265,7 @@ impl Sweep {
             salt: self.passes,
             run: Run::empty(Token::MIN, Token::MIN),
             keys: MAX_RUN,
+            wants_all: false,
             step: Step::Choose,
             number: 0,
             due: false,
@@ -290,7 +293,24 @@ impl Sweep {
             }
             return;
         }
-        self.send(Step::Compare, reads.now, reads.config);
+        if pass.wants_all && pass.run.keys <= OFFERED as u64 {
+            self.offer(reads);
+        } else {
+            self.send(Step::Compare, reads.now, reads.config);
+        }
+    }
+
+    /// Offers the keys of the run.
+    fn offer<V: Value, S: Storage, L: Layout>(&mut self, reads: &Reads<'_, V, S, L>) {
+        let Some(pass) = &mut self.pass else { return };
+        pass.offered.clear();
+        let Run { first, last, .. } = pass.run;
+        for (_, digest) in reads.shared_with(pass.peer).digests(first, last, pass.salt) {
+            if pass.offered.extend_from_slice(&digest.to_le_bytes()).is_err() {
+                break; // the rest of the keys of one token; there are never so many
+            }
+        }
+        self.send(Step::Offer, reads.now, reads.config);
     }
 
     fn send(&mut self, step: Step, now: Instant, config: &Config) {
@@ -367,14 +387,7 @@ impl Sweep {
             pass.keys = half.max(OFFERED);
             self.choose(reads);
         } else {
-            pass.offered.clear();
-            let Run { first, last, .. } = pass.run;
-            for (_, digest) in reads.shared_with(pass.peer).digests(first, last, pass.salt) {
-                if pass.offered.extend_from_slice(&digest.to_le_bytes()).is_err() {
-                    break; // the rest of the keys of one token; there are never so many
-                }
-            }
-            self.send(Step::Offer, reads.now, reads.config);
+            self.offer(reads);
         }
     }
 
@@ -391,6 +404,7 @@ impl Sweep {
         if pass.step == Step::Offer {
             pass.step = Step::Repair { wanted, under_way: 0 };
             pass.wanted_from = pass.run.first;
+            pass.wants_all = count(wanted) as u64 >= pass.run.keys;
             self.next_at = now;
             if wanted == 0 {
                 self.advance(now, config);
