@@ -21,7 +21,7 @@ pub struct Config {
     pub handoff_us: u64,
     /// After this time without success it goes to the other replicas of the key in its place: 1 µs to 365 days.
     pub hint_life_us: u64,
-    /// After this time a sweep goes on with the next run of keys: 1 µs to an hour.
+    /// After this time a sweep goes on, when it has read 4,096 keys; after a part of it, when it has read fewer: 1 µs to an hour.
     pub sweep_us: u64,
     /// After this time it begins with the next node: 1 µs to 365 days.
     pub sweep_pause_us: u64,

@@ -5,8 +5,9 @@ use super::table::{Entry, Keys};
 use super::{Layout, Storage, Value};
 use crate::Token;
 
+pub(crate) const MAX_RUN_BITS: u32 = 12;
 /// The most keys of a run.
-pub(crate) const MAX_RUN: usize = 4_096;
+pub(crate) const MAX_RUN: usize = 1 << MAX_RUN_BITS;
 /// How many keys are looked at for one run, those of others among them.
 const LOOKED_AT: usize = 4 * MAX_RUN;
 
@@ -17,11 +18,13 @@ pub(crate) struct Run {
     pub(crate) last: Token,
     pub(crate) keys: u64,
     pub(crate) fingerprint: u64,
+    /// How many keys were looked at for it, those of others among them.
+    pub(crate) read: u32,
 }
 
 impl Run {
     pub(crate) const fn empty(first: Token, last: Token) -> Self {
-        Self { first, last, keys: 0, fingerprint: 0 }
+        Self { first, last, keys: 0, fingerprint: 0, read: 0 }
     }
 
     fn add<V: Value, S: Storage>(&mut self, entry: &Entry<V, S>, salt: u64) {
@@ -65,6 +68,7 @@ impl<'a, V: Value, S: Storage, L: Layout> Shared<'a, V, S, L> {
                 run.add(entry, salt);
             }
             run.last = entry.token;
+            run.read = run.read.saturating_add(1);
         }
         run.last = Token::MAX;
         run

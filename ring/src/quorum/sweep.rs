@@ -9,7 +9,7 @@
 
 use quorate_core::{InlineList, Instant, List, NodeId};
 
-use super::runs::{MAX_RUN, Run, Shared};
+use super::runs::{MAX_RUN, MAX_RUN_BITS, Run, Shared};
 use super::table::{Entry, Keys};
 use super::targets::{bit, count, first};
 use super::{Config, Layout, Storage, Value};
@@ -362,9 +362,11 @@ impl Sweep {
         if pass.run.last == Token::MAX {
             self.send(Step::End, now, config);
         } else {
+            let read = u64::from(pass.run.read).min(MAX_RUN as u64);
             pass.run = Run::empty(pass.run.last.next(), pass.run.last.next());
             pass.step = Step::Choose;
-            self.next_at = now.after(config.sweep_us);
+            // what was repaired has its pace from the round trips
+            self.next_at = now.after(config.sweep_us.saturating_mul(read) >> MAX_RUN_BITS);
         }
     }
 
