@@ -51,6 +51,17 @@ pub const REQUIRED_MARKS: &[&str] = &[
     "disk erased while all are there",
     "no room for an answer",
     "too many requests",
+    "session read",
+    "session read of a purged key",
+    "session write",
+    "old value arrived again",
+    "behind",
+    "not a replica",
+    "handed over",
+    "write forwarded",
+    "canceled",
+    "started over",
+    "target forgot a release",
 ];
 
 /// Registers.
@@ -70,6 +81,18 @@ pub type OnInline = QuorumSubject<Small>;
 
 /// Registers on the heap.
 pub type OnHeap = QuorumSubject<Heap>;
+
+/// The last write wins, on the heap.
+pub type LwwOnHeap = LwwSubject<Heap>;
+
+/// The last write wins where all runs out.
+pub type LwwOnInline = LwwSubject<Small>;
+
+/// Siblings on the heap.
+pub type SiblingsOnHeap = SiblingsSubject<Heap>;
+
+/// Siblings where all runs out.
+pub type SiblingsOnInline = SiblingsSubject<Small>;
 
 /// Room for the hand-overs of one plan and short chunks.
 pub type MigrationOnInline = MigrationSubject<quorate_ring::migration::Inline<8, 3, 48, 1>>;

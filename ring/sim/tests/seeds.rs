@@ -1,8 +1,9 @@
 //! Some seeds of the quorum store with every fault on.
 #![allow(clippy::unwrap_used)]
 
-use quorate_ring::quorum::Heap;
-use quorate_ring_sim::{LwwSubject, OnHeap, OnInline, SiblingsSubject, Small};
+use quorate_ring_sim::{
+    LwwOnHeap, LwwOnInline, OnHeap, OnInline, SiblingsOnHeap, SiblingsOnInline,
+};
 use quorate_sim::{Campaign, Subject, run, run_comparing_drain};
 
 /// Runs seeds of both, and demands that each of these things has happened.
@@ -37,15 +38,12 @@ fn registers_keep_their_promises() {
 
 #[test]
 fn the_last_write_wins() {
-    check::<LwwSubject<Heap>, LwwSubject<Small>>(&["behind", "refused below the floor"]);
+    check::<LwwOnHeap, LwwOnInline>(&["behind", "refused below the floor"]);
 }
 
 #[test]
 fn siblings_are_neither_lost_nor_false() {
-    check::<SiblingsSubject<Heap>, SiblingsSubject<Small>>(&[
-        "refused below the floor",
-        "not a replica",
-    ]);
+    check::<SiblingsOnHeap, SiblingsOnInline>(&["refused below the floor", "not a replica"]);
 }
 
 #[test]
@@ -56,6 +54,6 @@ fn drain_matches_poll() {
     }
     (1..=5).for_each(check::<OnHeap>);
     (1..=5).for_each(check::<OnInline>);
-    (1..=5).for_each(check::<LwwSubject<Heap>>);
-    (1..=5).for_each(check::<SiblingsSubject<Heap>>);
+    (1..=5).for_each(check::<LwwOnHeap>);
+    (1..=5).for_each(check::<SiblingsOnHeap>);
 }

@@ -107,10 +107,24 @@ fn run_crdt(seed: u64, nodes: Option<usize>, trace: bool) -> Result<Report, Viol
     }
 }
 
+/// Registers, values that the last write replaces, siblings and migrations take turns, each on either storage.
 fn run_ring(seed: u64, nodes: Option<usize>, trace: bool) -> Result<Report, Violation> {
-    if seed.is_multiple_of(2) {
-        run::<ring::OnHeap>(seed, nodes, trace)
-    } else {
-        run::<ring::OnInline>(seed, nodes, trace)
+    match seed % 8 {
+        0 => name("registers", run::<ring::OnHeap>(seed, nodes, trace)),
+        1 => name("registers", run::<ring::OnInline>(seed, nodes, trace)),
+        2 => name("last write", run::<ring::LwwOnHeap>(seed, nodes, trace)),
+        3 => name("last write", run::<ring::LwwOnInline>(seed, nodes, trace)),
+        4 => name("siblings", run::<ring::SiblingsOnHeap>(seed, nodes, trace)),
+        5 => name("siblings", run::<ring::SiblingsOnInline>(seed, nodes, trace)),
+        6 => name("migration", run::<ring::MigrationOnHeap>(seed, nodes, trace)),
+        _ => name("migration", run::<ring::MigrationOnInline>(seed, nodes, trace)),
     }
+}
+
+/// Says which subject it was whose seed is violated.
+fn name(subject: &str, result: Result<Report, Violation>) -> Result<Report, Violation> {
+    result.map_err(|violation| {
+        let what = format!("{subject}: {}", violation.what);
+        Violation { what, ..violation }
+    })
 }
