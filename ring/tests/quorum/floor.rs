@@ -1,8 +1,8 @@
 //! The floor up to which tombstones are forgotten.
 
-use quorate_clocks::{Actor, Stamp, Timestamp};
+use quorate_clocks::{Actor, Inline, Siblings, Stamp, Timestamp, VersionVector};
 use quorate_core::{Machine as _, NodeId};
-use quorate_ring::quorum::{Level, Lww, WriteOptions};
+use quorate_ring::quorum::{Level, Lww, ReadOptions, ReadRepair, WriteOptions};
 
 use super::net::{Net, Same, Told, config};
 
@@ -66,4 +66,51 @@ fn one_node_with_a_limit_holds_the_floor() {
         // the others were asked to take nothing new up to there, unless the one that asks has the limit
         assert_eq!(net.told(limited) == [OK], limited == 1);
     }
+}
+
+/// Siblings, which a purge makes forget what was replaced.
+type Cart = Siblings<u32, Inline<4>>;
+
+#[test]
+fn old_sibling_that_was_long_on_its_way_is_not_read_beside_a_newer_one() {
+    let mut net = Net::<Cart>::new(&[1, 2, 3, 9], &Same::new(&[1, 2, 3]));
+    let (now, all) = (net.now, WriteOptions { level: Level::All, ..WriteOptions::default() });
+    let (first, second) = (Actor::from(NodeId::new(1)), Actor::from(NodeId::new(2)));
+    let mut cart = Cart::new();
+    cart.write(second, &VersionVector::<Inline<4>>::new(), 10).unwrap();
+    net.node(2).write(now, b"k", cart.clone(), all).unwrap();
+    net.run();
+    let off = ReadOptions { repair: ReadRepair::Off, ..ReadOptions::default() };
+    net.node(9).read(now, b"k", off).unwrap();
+    net.settle_disks();
+    let asked = core::mem::take(&mut net.wire);
+    net.give(&asked[2]).unwrap();
+    let old = net.wire.pop_front().unwrap();
+    let context = Siblings::context(&cart).clone();
+    cart.delete(&context).unwrap();
+    net.node(1).write(now, b"k", cart, all).unwrap();
+    net.run();
+    for _ in 0..600 {
+        net.now = net.now.after(config().sweep_pause_us);
+        let now = net.now;
+        for node in [1, 2, 3] {
+            net.node(node).tick(now);
+            net.run();
+        }
+    }
+    assert_eq!(net.node(1).local(b"k"), None);
+    let (now, floor) = (net.now, net.node(1).status().sealed);
+    let mut new = Cart::new();
+    new.write_above(first, &VersionVector::<Inline<4>>::new(), 20, floor).unwrap();
+    net.node(1).write(now, b"k", new.clone(), all).unwrap();
+    net.run();
+    net.told.clear();
+    net.give(&asked[0]).unwrap();
+    let answer = net.wire.pop_front().unwrap();
+    for answer in [old, answer] {
+        net.give(&answer).unwrap();
+    }
+    let told = net.told(9);
+    let [Told::Found(Some(found))] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(found, &new);
 }
