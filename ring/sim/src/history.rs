@@ -26,6 +26,8 @@ struct Key<T> {
     deletions: Vec<Option<T>>,
     /// The highest tag that was acknowledged, and not by a quorum of replicas.
     weak: T,
+    /// A disk was erased since the key was first written: what was on one disk alone may be lost.
+    erased: bool,
 }
 
 impl<T: Mark> Default for Key<T> {
@@ -36,6 +38,7 @@ impl<T: Mark> Default for Key<T> {
             acknowledged: Vec::new(),
             deletions: Vec::new(),
             weak: T::default(),
+            erased: false,
         }
     }
 }
@@ -92,7 +95,7 @@ impl<T: Mark> History<T> {
 
     /// A disk was erased: what was on one disk alone may be lost.
     pub(crate) fn forget_weak(&mut self) {
-        self.keys.values_mut().for_each(|key| key.weak = T::default());
+        self.keys.values_mut().for_each(|key| (key.weak, key.erased) = (T::default(), true));
     }
 
     /// A write was acknowledged, by fewer replicas than a quorum, or by nodes that stand in for them.
@@ -145,7 +148,10 @@ impl<T: Mark> History<T> {
         self.written(key, found, returned)?;
         let entry = self.keys.entry(key).or_default();
         let includes = found.map_or_else(|| entry.may_be_purged(seen), |(_, tag)| tag >= seen);
-        if includes {
+        // what the client had seen was on an erased disk alone, and once the floor is above it, it is not waited for
+        let is_acknowledged = entry.acknowledged.iter().any(|(_, tag, _)| *tag == seen);
+        let may_be_lost = entry.erased && !is_acknowledged;
+        if includes || (found.is_none() && may_be_lost) {
             return Ok(());
         }
         Err(format!("key {key}: a client that had seen {seen:?} read {found:?}"))
