@@ -254,3 +254,20 @@ fn age_of_a_restored_hint_is_counted_from_the_start() {
     net.run_among(&[1, 2, 4, 5]);
     assert_eq!(net.node(4).status().hints, 0);
 }
+
+#[test]
+fn fallback_counts_for_one_owner() {
+    let mut net = Net::<Cell>::new(&[1, 2, 3, 4], &Same { fallbacks: vec![4], ..layout() });
+    let now = net.now;
+    // nodes 2 and 3 are down, and one node stands in
+    net.node(1).write(now, b"k", at(1, 5), sloppy(Level::All)).unwrap();
+    net.run_among(&[1, 4]);
+    for _ in 0..3 {
+        net.tick(1_000);
+        net.run_among(&[1, 4]);
+        assert_eq!(net.told(1), []);
+    }
+    assert_eq!(net.node(4).status().hints, 1);
+    net.tick(1_000);
+    assert_eq!(net.told(1), [Told::Failed(Failure::Timeout { acked: 2, required: 3 }, None)]);
+}
