@@ -1,4 +1,4 @@
-//! Where a key lives, computed by every node alike.
+//! Where a key lives, computed by every node alike; and a [store without a leader](quorum) over it.
 //!
 //! Plain data: a placement knows no messages and no time, and never allocates unless it lives on the heap. Every list is bounded; an
 //! error leaves the value as it was. Nodes with the same members and parameters, and with [`Jump`] the same order of changes, place each key alike, whatever their word size and
@@ -26,9 +26,12 @@
 //! | [`PreferenceList`] | the nodes of a key: replicas, then fallbacks |
 //! | [`Plan`], [`Move`] | what has to move from one placement to the next, range by range |
 //! | [`Migration`](migration::Migration) | the machine that executes a plan: it hands ranges over from node to node |
+//! | [`quorum`] | the store without a leader: [`Node`](quorum::Node), [`Replica`](quorum::Replica) and [`Coordinator`](quorum::Coordinator), which read and write replicas of keys |
 //! | [`Topology`](topology::Topology) | the members with their states, in a version that requests carry |
 //! | [`pbs`] | how likely a read of some replicas is stale |
 //! | [`Storage`], [`Inline`], `Heap` | where the lists live, and how long they get |
+//!
+//! [`Migration`](migration::Migration) and the nodes of the store are machines without I/O: a driver carries their messages and writes their records.
 //!
 //! The README compares the placements, and has sizes, limits and sources.
 //!
@@ -71,7 +74,7 @@
 //! | `std` | implies `alloc` |
 //! | `serde` | `Serialize` and `Deserialize` for the plain data types |
 //! | `defmt` | `defmt::Format` for errors and the plain data types |
-//! | `crdt` | `Crdt` for [`Topology`](topology::Topology), so that `quorate_crdt::Replica` holds and gossips it |
+//! | `crdt` | `Crdt` for [`Topology`](topology::Topology), so that `quorate_crdt::Replica` holds and gossips it; `quorum::Merged`, any CRDT as a value of the quorum store |
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
