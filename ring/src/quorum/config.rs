@@ -2,6 +2,21 @@ use core::fmt;
 
 /// Times and limits of a node.
 ///
+/// | field | [`lan`](Self::lan) | [`wan`](Self::wan) | [`radio`](Self::radio) | why |
+/// |---|---|---|---|---|
+/// | `retry_us` | 50 ms | 500 ms | 2 s | some round trips: what was lost is sent again so late |
+/// | `attempts` | 20 | 10 | 10 | a request times out after as many `retry_us`: 1 s, 5 s, 20 s |
+/// | `handoff_us` | 1 s | 5 s | 1 min | a node that is back gets what was kept for it so late, where no failure detector tells sooner |
+/// | `hint_life_us` | 3 h | 3 h | 3 h | what a node missed that is away for longer, sweeps bring |
+/// | `sweep_us` | 10 ms | 10 ms | 10 ms | a sweep leaves room for requests |
+/// | `sweep_pause_us` | 1 min | 1 min | 1 min | what nobody noticed is repaired so late; each sweep reads all keys |
+/// | `purge_us` | 1 h | 1 h | 1 h | a key that was deleted takes room for as long, and for longer while a node is down |
+/// | `max_key_len` | 1,024 B | 1,024 B | 1,024 B | |
+/// | `max_requests` | 4,096 | 4,096 | 4,096 | |
+/// | `max_keys` | 16,777,216 | 16,777,216 | 16,777,216 | |
+/// | `max_answers` | 16,384 | 16,384 | 16,384 | several coordinators at once |
+/// | `max_hints` | 65,536 | 65,536 | 65,536 | |
+///
 /// ```
 /// use quorate_ring::quorum::Config;
 /// let a_day_us = 24 * 3_600_000_000;

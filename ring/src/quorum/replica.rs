@@ -91,14 +91,29 @@ impl<V: Value + 'static, L: Layout, S: Storage> Replica<V, L, S> {
     /// What this node itself holds for a key, as [`Node::local`] has it.
     ///
     /// ```
-    /// use quorate_ring::quorum::{Config, Inline, Replica, Tagged};
-    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// use quorate_ring::quorum::{Config, Inline, Record, Replica, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output, Wire};
     /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
-    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
-    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
-    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
-    /// # let mut replica = Replica::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
-    /// assert_eq!(replica.local(b"key"), None); // nobody has written it
+    /// # let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 1);
+    /// # use quorate_ring::quorum::{Node, WriteOptions};
+    /// # let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout.clone(), Config::lan())?;
+    /// # node.found();
+    /// # node.write(Instant::ZERO, b"key", Tagged::nth(1, 7), WriteOptions::default())?;
+    /// # let mut disk = Vec::new();
+    /// # while let Some(output) = node.poll() {
+    /// #     if let Output::Persist(ticket, record) = output {
+    /// #         disk.push(record.to_slice(&mut [0; 64])?.to_vec());
+    /// #         node.persisted(ticket);
+    /// #     }
+    /// # }
+    /// let mut replica = Replica::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 2, layout, Config::lan())?;
+    /// for bytes in &disk {
+    ///     replica.restore(Record::from_slice(bytes)?)?;
+    /// }
+    /// assert_eq!(replica.local(b"key").and_then(Tagged::get), Some(&7));
+    /// assert_eq!(replica.local(b"another"), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -49,7 +49,7 @@ use crate::quorum::{
 /// | what | when |
 /// |---|---|
 /// | [read repair](super::ReadRepair) | when a read finds replicas that are behind |
-/// | hinted handoff | when a node that was down answers again; after [`hint_life_us`](Config::hint_life_us) the value goes to the other replicas in its place |
+/// | hinted handoff | every [`handoff_us`](Config::handoff_us), until the node for which the value was kept has it; after [`hint_life_us`](Config::hint_life_us) it goes to the other replicas in its place |
 /// | sweeps | all the time: each node compares what it holds with each other replica, run by run, and sends what the other lacks |
 ///
 /// # Deletes
