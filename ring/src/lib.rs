@@ -31,7 +31,8 @@
 //! | [`pbs`] | how likely a read of some replicas is stale |
 //! | [`Storage`], [`Inline`], `Heap` | where the lists live, and how long they get |
 //!
-//! [`Migration`](migration::Migration) and the nodes of the store are machines without I/O: a driver carries their messages and writes their records.
+//! [`Migration`](migration::Migration) and the nodes of the store are machines without I/O: a
+//! driver carries their messages and writes their records.
 //!
 //! The README compares the placements, and has sizes, limits and sources.
 //!

@@ -27,8 +27,9 @@ use core::fmt;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
-    /// After this time without enough answers a request is sent again to the nodes that have not answered, and to fallbacks in their place if it is sloppy: 1 µs to an hour. Of a
-    /// node that is [down](super::Node::set_down) the fallback is asked at once.
+    /// After this time without enough answers a request is sent again to the nodes that have not
+    /// answered, and to fallbacks in their place if it is sloppy: 1 µs to an hour. Of a node that
+    /// is [down](super::Node::set_down) the fallback is asked at once.
     pub retry_us: u64,
     /// How often it is sent, before it fails with a timeout: 1 to 255.
     pub attempts: u8,
@@ -44,7 +45,8 @@ pub struct Config {
     pub purge_us: u64,
     /// Bytes of a key. With `Inline` storage at most its `KEY_BYTES`.
     pub max_key_len: usize,
-    /// Requests in flight: up to 65,536, and more than that count as that. With `Inline` storage the storage's limits hold instead of this and the following.
+    /// Requests in flight: up to 65,536, and more than that count as that. With `Inline` storage
+    /// the storage's limits hold instead of this and the following.
     pub max_requests: usize,
     /// Keys that a replica holds.
     pub max_keys: usize,

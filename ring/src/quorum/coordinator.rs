@@ -58,8 +58,10 @@ pub struct Coordinator<V: Value, L, S: Storage> {
 impl<V: Value + 'static, L: Layout, S: Storage> Coordinator<V, L, S> {
     /// A client without requests.
     ///
-    /// `incarnation` is a number that this client has not used before, and will not again: it tells the answers to its requests from those to requests of an earlier
-    /// life, and its writes from those of an earlier life ([`WriteId`](super::WriteId)). Take a random number, or the time of a clock that does not go back.
+    /// `incarnation` is a number that this client has not used before, and will not again: it tells
+    /// the answers to its requests from those to requests of an earlier life, and its writes from
+    /// those of an earlier life ([`WriteId`](super::WriteId)). Take a random number, or the time of
+    /// a clock that does not go back.
     ///
     /// ```
     /// use quorate_ring::quorum::{Config, ConfigError, Coordinator, Inline, Tagged};
@@ -206,7 +208,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Coordinator<V, L, S> {
         self.requests.read(self.now, &self.layout, key, options, Some(seen))
     }
 
-    /// A node is down, or up again, as a failure detector has it: what that means for requests is said at [`Node::set_down`](super::Node::set_down).
+    /// A node is down, or up again, as a failure detector has it: what that means for requests is
+    /// said at [`Node::set_down`](super::Node::set_down).
     ///
     /// ```
     /// use quorate_ring::quorum::{Config, Coordinator, Inline, RequestError, Tagged, WriteOptions};

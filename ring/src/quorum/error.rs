@@ -142,7 +142,8 @@ pub enum Failure {
     },
     /// Replicas go by another topology: make the request again once this node has it.
     Stale {
-        /// The version of the last one that refused; this node's own, if that has changed and the request cannot be carried out in it.
+        /// The version of the last one that refused; this node's own, if that has changed and the
+        /// request cannot be carried out in it.
         version: Version,
     },
     /// Replicas have no room, or what was read has none in one value.

@@ -51,7 +51,8 @@ pub enum Event<'a, V> {
         request: Request,
         /// Why.
         failure: Failure,
-        /// Of a read, what it has found so far. Of a write that is [behind](Failure::Behind), what is there: it must be later than that. `None` of other writes.
+        /// Of a read, what it has found so far. Of a write that is [behind](Failure::Behind), what
+        /// is there: it must be later than that. `None` of other writes.
         seen: Option<&'a V>,
         /// The value of a write may have gone out to replicas, and appear in reads later. False of a read, and of a write that came no further than
         /// to [ask](super::Order::AfterRead) what is there: that one had no effect.

@@ -79,7 +79,8 @@ pub trait Layout {
         false
     }
 
-    /// What [`learn`](Self::learn) of a node with another version takes; empty where nodes learn of changes by other means.
+    /// What [`learn`](Self::learn) of a node with another version takes; empty where nodes learn of
+    /// changes by other means.
     fn topology(&self) -> &[u8] {
         &[]
     }

@@ -62,13 +62,18 @@ impl Level {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct WriteOptions {
-    /// W: how many replicas have the write durably when it is acknowledged. In a sloppy quorum a fallback that keeps it for an owner counts as that owner.
+    /// W: how many replicas have the write durably when it is acknowledged. In a sloppy quorum a
+    /// fallback that keeps it for an owner counts as that owner.
     pub level: Level,
-    /// PW: how many owners must have the write themselves, whatever fallbacks keep for them; 0 asks for none. It counts beside the level, of a strict request
-    /// too: with `Level::One` and 2 of them, two owners must answer. While replicas change, those that are to follow are not counted.
+    /// PW: how many owners must have the write themselves, whatever fallbacks keep for them; 0 asks
+    /// for none. It counts beside the level, of a strict request too: with `Level::One` and 2 of
+    /// them, two owners must answer. While replicas change, those that are to follow are not
+    /// counted.
     pub primaries: u8,
-    /// A fallback takes the write, with a hint, in the place of an owner that is [down](super::Node::set_down), or that has not answered after
-    /// [`retry_us`](super::Config::retry_us) (DeCandia et al., "Dynamo", SOSP 2007, section 4.6). The write is available for longer, and a read of R owners may miss it although R + W > N.
+    /// A fallback takes the write, with a hint, in the place of an owner that is
+    /// [down](super::Node::set_down), or that has not answered after
+    /// [`retry_us`](super::Config::retry_us) (DeCandia et al., "Dynamo", SOSP 2007, section 4.6).
+    /// The write is available for longer, and a read of R owners may miss it although R + W > N.
     pub sloppy: bool,
     /// Whether the write comes after what is there.
     pub order: Order,
@@ -106,8 +111,10 @@ pub enum Order {
     /// The value is written as it was formed: one round trip.
     #[default]
     Formed,
-    /// The replicas are asked first, and the value [follows](super::Value::follow) what they have: two round trips. N − W + 1 must answer, so that each
-    /// write of this level is met, and more than half of them. With `Level::One` that is all N: such a write fails while one of them is down.
+    /// The replicas are asked first, and the value [follows](super::Value::follow) what they have:
+    /// two round trips. N − W + 1 must answer, so that each write of this level is met, and more
+    /// than half of them. With `Level::One` that is all N: such a write fails while one of them is
+    /// down.
     AfterRead,
 }
 
@@ -123,10 +130,12 @@ pub enum Order {
 pub struct ReadOptions {
     /// R: how many replicas must have answered.
     pub level: Level,
-    /// PR: how many owners must have answered themselves, whatever fallbacks answer for them; 0 asks for none. It counts beside the level, of a strict request
-    /// too, and not for what the read writes back. While replicas change, those that are to follow are not counted.
+    /// PR: how many owners must have answered themselves, whatever fallbacks answer for them; 0
+    /// asks for none. It counts beside the level, of a strict request too, and not for what the
+    /// read writes back. While replicas change, those that are to follow are not counted.
     pub primaries: u8,
-    /// A fallback answers in the place of an owner that is down or does not, with what it keeps for that owner.
+    /// A fallback answers in the place of an owner that is down or does not, with what it keeps for
+    /// that owner.
     pub sloppy: bool,
     /// What happens to replicas that have less than the read returns.
     pub repair: ReadRepair,
@@ -141,8 +150,9 @@ pub struct ReadOptions {
 /// | `Blocking` | also: a read that begins after this one returned is not behind it, if it asks as many replicas as this one did, or more than half of them. This read may time out where the value cannot be written back | 2n, and 2 for each that is not known to have the value |
 /// | `Always` | as `Blocking`: the algorithm as it was published | 4n |
 ///
-/// After a `Blocking` read of all 3 replicas 2 of them have what it returned for certain: a later read of one may meet the third. A reader of one or few replicas does not go
-/// back with [`read_at_least`](super::Node::read_at_least).
+/// After a `Blocking` read of all 3 replicas 2 of them have what it returned for certain: a later
+/// read of one may meet the third. A reader of one or few replicas does not go back with
+/// [`read_at_least`](super::Node::read_at_least).
 ///
 /// ```
 /// use quorate_ring::quorum::{Config, Event, Inline, Level, Node, ReadOptions, ReadRepair, Tagged, WriteOptions};
@@ -179,7 +189,8 @@ pub enum ReadRepair {
     /// They are sent the value after the read has returned.
     #[default]
     Background,
-    /// The read returns when N − R + 1 replicas have the value, and more than half of them: every later read of R replicas or more, or of more than half, meets one of them.
+    /// The read returns when N − R + 1 replicas have the value, and more than half of them: every
+    /// later read of R replicas or more, or of more than half, meets one of them.
     Blocking,
     /// The read writes the value to all replicas, whatever they answered, and returns as with `Blocking`.
     Always,

@@ -1,8 +1,9 @@
 //! A store without a leader: each key has N replicas, and a request is done when R or W of them have answered.
 //!
-//! A [`Layout`] names the replicas of a key, and the nodes that stand in for them; [`Replicated`] makes one of a
-//! [placement](crate::Placement). Any node makes requests, and chooses for each how many replicas must answer it. Replicas that
-//! missed a write get it later: from a fallback that kept it, from a reader that noticed, or from a sweep of another replica.
+//! A [`Layout`] names the replicas of a key, and the nodes that stand in for them; [`Replicated`]
+//! makes one of a [placement](crate::Placement). Any node makes requests, and chooses for each how
+//! many replicas must answer it. Replicas that missed a write get it later: from a fallback that
+//! kept it, from a reader that noticed, or from a sweep of another replica.
 //!
 //! # What to take
 //!
@@ -12,8 +13,9 @@
 //! | [`Replica`] | yes | no | servers that only keep what clients ask them to |
 //! | [`Coordinator`] | no | yes | clients: one round trip to the replicas, and no disk |
 //!
-//! All three are a [`Machine`](quorate_core::Machine): they do no I/O. A driver carries messages, writes records and tells the time; `examples/quorum` is a
-//! program on one. Memory is bounded, in the value with [`Inline`], on the heap with `Heap`.
+//! All three are a [`Machine`](quorate_core::Machine): they do no I/O. A driver carries messages,
+//! writes records and tells the time; `examples/quorum` is a program on one. Memory is bounded, in
+//! the value with [`Inline`], on the heap with `Heap`.
 //!
 //! | value | of two concurrent writes | needs |
 //! |---|---|---|
@@ -42,9 +44,11 @@
 //! | and all writes of a [`Tagged`] by one node that counts, or with [`Order::AfterRead`] | **linearizable**: the register behaves as if there were one copy. `AfterRead` and `Always` are the algorithm as it was published |
 //! | any, with [`read_at_least`](Node::read_at_least) | a client **reads its own writes**, and its reads do not go back, also from node to node; [`Session`](quorate_clocks::Session) keeps what that takes |
 //!
-//! A request that failed is not undone: its value may be on some replicas, and may be read later, or never.
+//! A request that failed is not undone: its value may be on some replicas, and may be read later,
+//! or never.
 //!
-//! That R + W > N is not enough for the third row, this history shows. It has three replicas, and R = W = 2:
+//! That R + W > N is not enough for the third row, this history shows. It has three replicas, and
+//! R = W = 2:
 //!
 //! ```
 //! use quorate_core::{Instant, Machine, NodeId, Output};
@@ -106,32 +110,46 @@
 //! # What is **not** promised
 //!
 //! * **Transactions over several keys**, compare-and-swap and scans. Each key is on its own.
-//! * **Availability of a minority.** Where fewer replicas than R or W are heard, a strict request fails. A sloppy one goes on as long as enough fallbacks answer.
-//! * **A disk that is erased while a write is in flight.** A replica that has acknowledged a write, and loses its disk before the coordinator has heard enough others,
-//!   is rebuilt from these, perhaps without that write. Its answer counts, so the write is acknowledged with one copy less than W, and a quorum may miss it until a sweep has brought it back.
-//! * **A rebuild when several disks are lost.** A replica with an erased disk is rebuilt from all other nodes, and a node that does not know what it held
-//!   rebuilds no other: two that are erased at once wait for each other for ever, whatever the others have. The operator decides then: with [`found`](Node::found) on one of
-//!   them the rest goes on, and what only the lost disks had is gone.
-//! * **Protection from nodes that lie.** What a node says is believed, as far as it does not contradict itself.
+//! * **Availability of a minority.** Where fewer replicas than R or W are heard, a strict request
+//!   fails. A sloppy one goes on as long as enough fallbacks answer.
+//! * **A disk that is erased while a write is in flight.** A replica that has acknowledged a write,
+//!   and loses its disk before the coordinator has heard enough others, is rebuilt from these,
+//!   perhaps without that write. Its answer counts, so the write is acknowledged with one copy less
+//!   than W, and a quorum may miss it until a sweep has brought it back.
+//! * **A rebuild when several disks are lost.** A replica with an erased disk is rebuilt from all
+//!   other nodes, and a node that does not know what it held rebuilds no other: two that are erased
+//!   at once wait for each other for ever, whatever the others have. The operator decides then:
+//!   with [`found`](Node::found) on one of them the rest goes on, and what only the lost disks had
+//!   is gone.
+//! * **Protection from nodes that lie.** What a node says is believed, as far as it does not
+//!   contradict itself.
 //!
 //! # What the application provides
 //!
-//! * **An incarnation for each start** of a machine, one that its node has never used, also before its disk was erased. A counter on that disk begins
-//!   anew, and gives two writes one [`WriteId`]: take a random number, or the time of a clock that does not go back.
-//! * **The layout, with its version, on a disk of its own.** No record has it. A node that starts with an older one is refused by the others until it
-//!   [learns](Layout::learn) the newer one or is [given](Node::set_layout) it.
-//! * **[`found`](Node::found)**, once, on each node of a new cluster: a node without records may have been erased, and is rebuilt by the others before it answers.
-//! * **Which nodes are down**, from a failure detector, if there is one: [`set_down`](Node::set_down). Without it requests wait for the retry.
+//! * **An incarnation for each start** of a machine, one that its node has never used, also before
+//!   its disk was erased. A counter on that disk begins anew, and gives two writes one [`WriteId`]:
+//!   take a random number, or the time of a clock that does not go back.
+//! * **The layout, with its version, on a disk of its own.** No record has it. A node that starts
+//!   with an older one is refused by the others until it [learns](Layout::learn) the newer one or
+//!   is [given](Node::set_layout) it.
+//! * **[`found`](Node::found)**, once, on each node of a new cluster: a node without records may
+//!   have been erased, and is rebuilt by the others before it answers.
+//! * **Which nodes are down**, from a failure detector, if there is one:
+//!   [`set_down`](Node::set_down). Without it requests wait for the retry.
 //! * **Changes of the replicas in two steps**, with the [layouts](Node#changing-the-replicas) between.
 //!
 //! # Sources
 //!
-//! * DeCandia et al., "Dynamo: Amazon's Highly Available Key-value Store", SOSP 2007: levels, sloppy quorums and hinted handoff (section 4.6), replicas that become
-//!   equal in the background (4.7).
-//! * Attiya, Bar-Noy and Dolev, "Sharing Memory Robustly in Message-Passing Systems", JACM 42(1), 1995: registers with one writer, and reads that write back.
-//! * Lynch and Shvartsman, "Robust Emulation of Shared Memory Using Dynamic Quorum-Acknowledged Broadcasts", FTCS 1997: registers with many writers.
+//! * DeCandia et al., "Dynamo: Amazon's Highly Available Key-value Store", SOSP 2007: levels,
+//!   sloppy quorums and hinted handoff (section 4.6), replicas that become equal in the background
+//!   (4.7).
+//! * Attiya, Bar-Noy and Dolev, "Sharing Memory Robustly in Message-Passing Systems", JACM 42(1),
+//!   1995: registers with one writer, and reads that write back.
+//! * Lynch and Shvartsman, "Robust Emulation of Shared Memory Using Dynamic Quorum-Acknowledged
+//!   Broadcasts", FTCS 1997: registers with many writers.
 //! * Meyer, "Range-Based Set Reconciliation", SRDS 2023: sweeps.
-//! * Terry et al., "Session Guarantees for Weakly Consistent Replicated Data", PDIS 1994: what `read_at_least` is for.
+//! * Terry et al., "Session Guarantees for Weakly Consistent Replicated Data", PDIS 1994: what
+//!   `read_at_least` is for.
 
 mod config;
 mod coordinator;

@@ -39,8 +39,9 @@ pub struct Replica<V: Value, L, S: Storage>(Node<V, L, S>);
 impl<V: Value + 'static, L: Layout, S: Storage> Replica<V, L, S> {
     /// A replica without records.
     ///
-    /// `incarnation` is a number that this node has not used before, and will not again: it tells the answers to what it hands over and repairs from those to an earlier life.
-    /// Where it comes from is said at [`Node::new`].
+    /// `incarnation` is a number that this node has not used before, and will not again: it tells
+    /// the answers to what it hands over and repairs from those to an earlier life. Where it comes
+    /// from is said at [`Node::new`].
     ///
     /// ```
     /// use quorate_ring::quorum::{Config, ConfigError, Inline, Replica, Tagged};

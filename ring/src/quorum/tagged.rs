@@ -5,11 +5,13 @@ use quorate_core::{DecodeError, NodeId, Reader, Wire, Writer};
 
 use super::{FollowRefused, MergeRefused, Value, WriteId};
 
-/// A value with the tag of its write: with R + W > N, and nothing sloppy, a register that is linearizable when it is read with
-/// [`ReadRepair::Always`](super::ReadRepair::Always) or [`Blocking`](super::ReadRepair::Blocking) (Attiya, Bar-Noy and Dolev, "Sharing Memory Robustly in
-/// Message-Passing Systems", JACM 1995, section 3), and written either by one node alone with tags that it counts itself, or by
-/// many with [`Order::AfterRead`](super::Order::AfterRead) (Lynch and Shvartsman, "Robust Emulation of Shared Memory Using Dynamic Quorum-Acknowledged Broadcasts",
-/// FTCS 1997, section 3). No clock is needed.
+/// A value with the tag of its write: with R + W > N, and nothing sloppy, a register that is
+/// linearizable when it is read with [`ReadRepair::Always`](super::ReadRepair::Always) or
+/// [`Blocking`](super::ReadRepair::Blocking) (Attiya, Bar-Noy and Dolev, "Sharing Memory Robustly
+/// in Message-Passing Systems", JACM 1995, section 3), and written either by one node alone with
+/// tags that it counts itself, or by many with [`Order::AfterRead`](super::Order::AfterRead) (Lynch
+/// and Shvartsman, "Robust Emulation of Shared Memory Using Dynamic Quorum-Acknowledged
+/// Broadcasts", FTCS 1997, section 3). No clock is needed.
 ///
 /// ```
 /// use quorate_ring::quorum::{Tagged, Value};

@@ -28,21 +28,28 @@ use crate::quorum::{
 ///
 /// # Reads and writes
 ///
-/// [`write`](Self::write) sends a value to all replicas of the key, and is done when W of them have it durably; [`read`](Self::read) asks all of them, and is
-/// done when R have answered. With R + W > N, and neither of them sloppy, a read meets each write that was acknowledged before it began. What comes of a request is an [`Event`].
+/// [`write`](Self::write) sends a value to all replicas of the key, and is done when W of them have
+/// it durably; [`read`](Self::read) asks all of them, and is done when R have answered. With
+/// R + W > N, and neither of them sloppy, a read meets each write that was acknowledged before it
+/// began. What comes of a request is an [`Event`].
 ///
 /// **A request that failed is not undone.** A write that timed out may be on some replicas, and may appear in reads later.
 ///
 /// # Durability
 ///
-/// A replica answers when the record of the value is durable, and sends no value that is not. Nothing that was acknowledged by W replicas is lost as long as one of
-/// them keeps its disk.
+/// A replica answers when the record of the value is durable, and sends no value that is not.
+/// Nothing that was acknowledged by W replicas is lost as long as one of them keeps its disk.
 ///
-/// A node with an erased disk must not pass for one that holds nothing. Without records a member answers no reads, and takes neither new values nor hints, until the operator of
-/// a new cluster calls [`found`](Self::found), or all other nodes have gone through their keys with it ([`Status::founded`]).
+/// A node with an erased disk must not pass for one that holds nothing. Without records a member
+/// answers no reads, and takes neither new values nor hints, until the operator of a new cluster
+/// calls [`found`](Self::found), or all other nodes have gone through their keys with it
+/// ([`Status::founded`]).
 ///
-/// The layout is in no record: the application keeps on its disk what it is made of, and its version. A node that starts with an older layout is refused by the others, and
-/// refuses them, until it [learns](Layout::learn) the newer one or is [given](Self::set_layout) it. Nodes that all start with an older one find nothing wrong with each other, and do not ask the replicas that came later.
+/// The layout is in no record: the application keeps on its disk what it is made of, and its
+/// version. A node that starts with an older layout is refused by the others, and refuses them,
+/// until it [learns](Layout::learn) the newer one or is [given](Self::set_layout) it. Nodes that
+/// all start with an older one find nothing wrong with each other, and do not ask the replicas that
+/// came later.
 ///
 /// # Repair
 ///
@@ -54,12 +61,17 @@ use crate::quorum::{
 ///
 /// # Deletes
 ///
-/// A delete is a write of a tombstone ([`Value::is_tombstone`]). One that is older than [`purge_us`](Config::purge_us) is forgotten once every replica has it and nothing older
-/// can come back: the nodes agree on a floor ([`Status::floor`]), a [clock](Value::clock) up to which no change is taken any more, from hints, late messages and clients alike.
+/// A delete is a write of a tombstone ([`Value::is_tombstone`]). One that is older than
+/// [`purge_us`](Config::purge_us) is forgotten once every replica has it and nothing older can come
+/// back: the nodes agree on a floor ([`Status::floor`]), a [clock](Value::clock) up to which no
+/// change is taken any more, from hints, late messages and clients alike.
 /// [`limit_floor`](Self::limit_floor) keeps it from rising too far where clocks are those of a wall.
-/// A write below it fails with [`Failure::Purged`](super::Failure::Purged) and has to be formed with a higher clock. With [`Order::AfterRead`](super::Order::AfterRead) a
-/// [`Tagged`](super::Tagged) gets one by itself; a stamp of [`Lww`](super::Lww), and the dot of a sibling, only its writer can give, and a write with one that is too low fails with
-/// [`Failure::Behind`](super::Failure::Behind). While a node is down the floor stays where it is, and tombstones are kept.
+/// A write below it fails
+/// with [`Failure::Purged`](super::Failure::Purged) and has to be formed with a higher clock. With
+/// [`Order::AfterRead`](super::Order::AfterRead) a [`Tagged`](super::Tagged) gets one by itself; a
+/// stamp of [`Lww`](super::Lww), and the dot of a sibling, only its writer can give, and a write
+/// with one that is too low fails with [`Failure::Behind`](super::Failure::Behind). While a node is
+/// down the floor stays where it is, and tombstones are kept.
 ///
 /// # Changing the replicas
 ///
@@ -126,9 +138,12 @@ pub struct Node<V: Value, L, S: Storage> {
 impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// A node without records.
     ///
-    /// `incarnation` is a number that this node has not used before, and will not again: it tells the answers to its requests from those to requests of an earlier life, and
-    /// its writes from those of an earlier life ([`WriteId`](super::WriteId)). Take a random number, or the time of a clock that does not go back. A counter of its starts will do as long as it
-    /// is not on the disk with the records: on an erased disk it begins anew, and two writes may get one `WriteId`.
+    /// `incarnation` is a number that this node has not used before, and will not again: it tells
+    /// the answers to its requests from those to requests of an earlier life, and its writes from
+    /// those of an earlier life ([`WriteId`](super::WriteId)). Take a random number, or the time of
+    /// a clock that does not go back. A counter of its starts will do as long as it is not on the
+    /// disk with the records: on an erased disk it begins anew, and two writes may get one
+    /// `WriteId`.
     ///
     /// ```
     /// use quorate_ring::quorum::{Config, ConfigError, Inline, Node, Tagged};
@@ -180,7 +195,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// This node is one of a new cluster, which holds nothing yet. To be called once, by the operator: a node that was erased answers no reads until it has been rebuilt.
     ///
-    /// Two nodes that were erased at once wait for each other: the operator calls it on one of them, and with that gives up what only they held.
+    /// Two nodes that were erased at once wait for each other: the operator calls it on one of
+    /// them, and with that gives up what only they held.
     ///
     /// ```
     /// use quorate_ring::quorum::{Config, Inline, Node, Tagged};
@@ -335,9 +351,11 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         self.requests.read(self.now, &self.layout, key, options, Some(seen))
     }
 
-    /// What this node itself holds for a key, durable or about to be, a tombstone too; `None` if it has nothing. What it holds for others as a fallback does not count.
+    /// What this node itself holds for a key, durable or about to be, a tombstone too; `None` if it
+    /// has nothing. What it holds for others as a fallback does not count.
     ///
-    /// A node that is no replica of the key any more may return it for a while yet, until it has gone over its keys and dropped it.
+    /// A node that is no replica of the key any more may return it for a while yet, until it has
+    /// gone over its keys and dropped it.
     ///
     /// ```
     /// use quorate_ring::quorum::{Config, Inline, Node, Tagged, WriteOptions};
@@ -365,8 +383,11 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// A node is down, or up again, as a failure detector has it.
     ///
-    /// A request that cannot be met without nodes that are down is [not begun](RequestError::Unavailable). Others do not ask them at first, and a sloppy one asks fallbacks in their place at once; after
-    /// [`retry_us`](Config::retry_us) they are asked as well. Writes that are kept for a node that is down wait until it is up, or [too old](Config::hint_life_us).
+    /// A request that cannot be met without nodes that are down is
+    /// [not begun](RequestError::Unavailable). Others do not ask them at first, and a sloppy one
+    /// asks fallbacks in their place at once; after [`retry_us`](Config::retry_us) they are asked
+    /// as well. Writes that are kept for a node that is down wait until it is up, or
+    /// [too old](Config::hint_life_us).
     ///
     /// 32 nodes at most are down in this sense; answers of others are waited for.
     ///
