@@ -42,7 +42,7 @@
 //! | R + W > N, none sloppy | a read **meets each write that was acknowledged** before it began, and returns it or a later one. Of two reads during a write, or after one that failed, the second may go back |
 //! | and all reads [`Blocking`](ReadRepair::Blocking) or [`Always`](ReadRepair::Always) | **monotonic quorum reads** as well: a read is not behind one that returned before it began, if it asks [as many replicas](ReadRepair) |
 //! | and all writes of a [`Tagged`] by one node that counts, or with [`Order::AfterRead`] | **linearizable**: the register behaves as if there were one copy. `AfterRead` and `Always` are the algorithm as it was published |
-//! | any, with [`read_at_least`](Node::read_at_least) | a client **reads its own writes**, and its reads do not go back, also from node to node; [`Session`](quorate_clocks::Session) keeps what that takes |
+//! | any, with [`read_at_least`](Node::read_at_least) | a client **reads its own writes**, and its reads do not go back, also from node to node. It keeps the [context](Value::context) of what it has read and written; of siblings a [`Session`](quorate_clocks::Session) does |
 //!
 //! A request that failed is not undone: its value may be on some replicas, and may be read later,
 //! or never.
