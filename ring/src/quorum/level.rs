@@ -73,7 +73,8 @@ pub struct WriteOptions {
     /// A fallback takes the write, with a hint, in the place of an owner that is
     /// [down](super::Node::set_down), or that has not answered after
     /// [`retry_us`](super::Config::retry_us) (DeCandia et al., "Dynamo", SOSP 2007, section 4.6).
-    /// The write is available for longer, and a read of R owners may miss it although R + W > N.
+    /// The write is available for longer, and a read of R owners may miss it although R + W > N. The
+    /// layout has to have [fallbacks](super::Replicated::with_fallbacks), and they need room for hints.
     pub sloppy: bool,
     /// Whether the write comes after what is there.
     pub order: Order,

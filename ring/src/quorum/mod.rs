@@ -133,7 +133,8 @@
 //!   with an older one is refused by the others until it [learns](Layout::learn) the newer one or
 //!   is [given](Node::set_layout) it.
 //! * **[`found`](Node::found)**, once, on each node of a new cluster: a node without records may
-//!   have been erased, and is rebuilt by the others before it answers.
+//!   have been erased, and answers nothing until all others have rebuilt it, which none of a new
+//!   cluster can.
 //! * **Which nodes are down**, from a failure detector, if there is one:
 //!   [`set_down`](Node::set_down). Without it requests wait for the retry.
 //! * **Changes of the replicas in two steps**, with the [layouts](Node#changing-the-replicas) between.
