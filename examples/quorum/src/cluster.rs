@@ -317,6 +317,12 @@ impl<V: Stored> Cluster<V> {
             founds,
             layout: self.layout.clone(),
             peers: peers.collect(),
+            others: self
+                .nodes
+                .keys()
+                .filter(|peer| **peer != id)
+                .map(|id| NodeId::new(*id))
+                .collect(),
             dir: &self.disk(id),
         };
         let node = Running::start(birth);

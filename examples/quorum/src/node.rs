@@ -42,7 +42,10 @@ pub(crate) struct Birth<'a> {
     /// It is one of those with which the cluster begins, and was never there before.
     pub(crate) founds: bool,
     pub(crate) layout: Layout,
+    /// The nodes that run, and where they are reached.
     pub(crate) peers: Vec<(NodeId, String)>,
+    /// All others there ever were: one that does not run is missed.
+    pub(crate) others: Vec<NodeId>,
     pub(crate) dir: &'a Path,
 }
 
@@ -58,14 +61,13 @@ impl<V: Stored> Running<V> {
     pub(crate) fn start(birth: Birth<'_>) -> Result<Self, Error> {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::app)?;
         let address = listener.local_addr().map_err(Error::app)?.to_string();
-        let Birth { id, cluster, starts, founds, layout, peers, dir } = birth;
+        let Birth { id, cluster, starts, founds, layout, peers, others, dir } = birth;
         let machine = Store::<V>::new(id, starts.into(), layout, CONFIG).map_err(Error::app)?;
-        let watched: Vec<NodeId> = peers.iter().map(|peer| peer.0).collect();
         let app = |machine: &mut Store<V>| {
             if founds {
                 machine.found();
             }
-            Ok(Keeper::new(Actor::new(id, starts), &watched))
+            Ok(Keeper::new(Actor::new(id, starts), &others))
         };
         let options = NodeOptions {
             advertise: Some(address.clone()),

@@ -1,5 +1,5 @@
 //! Nodes are killed and started, join and leave, and no acknowledged value is lost.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use crate::common::Program;
 
@@ -18,6 +18,22 @@ fn registers() {
     let mut program = Program::start(&["--register"]);
     one_is_down(&mut program);
     members_change(&mut program);
+    program.finish();
+}
+
+/// A node that starts while another one is down misses it as all others do.
+#[test]
+fn node_that_starts_misses_those_that_are_down() {
+    let mut program = Program::start(&[]);
+    program.insist("put color blue w=3");
+    let (replicas, _) = places(&program.say("where color"));
+    let [one, other, _] = replicas[..] else { panic!("{replicas:?}") };
+    program.say_all(&[&format!("kill {one}"), &format!("kill {other}")]);
+    program.say_all(&[&format!("start {other}"), "wait noticed"]);
+    let refused = program.say(&format!("try put color red w=3 at={other}"));
+    assert_eq!(refused, "failed: 3 replicas must answer, and 2 are up");
+    program.say_all(&[&format!("start {one}"), "wait noticed"]);
+    program.insist(&format!("put color red w=3 at={other}"));
     program.finish();
 }
 
