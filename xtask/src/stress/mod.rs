@@ -23,9 +23,9 @@ pub(crate) const VERB: Verb = Verb {
     help: "
 A test that waits for a time instead of a condition passes on an idle machine and fails on a busy
 one. This verb builds the tests that run processes or use sockets and files (quorate-kv,
-quorate-tokio, quorate-nemesis, quorate-boards, the example of elections), then runs them again and
-again, the tests of several files at once, while busy loops take all cores. It shows the first
-failure of each test, and at the end a table: how often each test ran and failed.
+quorate-tokio, quorate-nemesis, quorate-boards, the examples of elections and of the quorum store),
+then runs them again and again, the tests of several files at once, while busy loops take all cores.
+It shows the first failure of each test, and at the end a table: how often each test ran and failed.
 
     cargo xtask stress                       20 rounds, at most 120 minutes
     cargo xtask stress --rounds 3            fewer
