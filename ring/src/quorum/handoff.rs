@@ -25,18 +25,22 @@ pub(crate) struct Handoff {
     /// How many may be under way now.
     window: u8,
     under_way: u8,
+    /// How many hints were looked at in a row, none of which can be handed over.
+    in_vain: usize,
     /// When the next one begins; `None` where there are none.
     next_at: Option<Instant>,
 }
 
 impl Handoff {
     pub(crate) const fn new(most: u8) -> Self {
-        Self { most, window: 1, under_way: 0, next_at: None }
+        Self { most, window: 1, under_way: 0, in_vain: 0, next_at: None }
     }
 
-    /// There is a hint: it is handed over after a pause.
+    /// There is a hint that can be handed over then.
     pub(crate) fn wake(&mut self, at: Instant) {
-        self.next_at = Some(self.next_at.map_or(at, |next| next.min(at)));
+        if self.next_at.is_none_or(|next| at < next) {
+            (self.next_at, self.in_vain) = (Some(at), 0);
+        }
     }
 
     pub(crate) fn is_due(&self, now: Instant) -> bool {
@@ -50,6 +54,17 @@ impl Handoff {
     /// One more is under way.
     pub(crate) const fn begin(&mut self) {
         self.under_way = self.under_way.saturating_add(1);
+        self.in_vain = 0;
+    }
+
+    /// So many hints were looked at, of so many, and none can be handed over. True if that was all of them.
+    pub(crate) const fn look_in_vain(&mut self, looked_at: usize, hints: usize) -> bool {
+        self.in_vain = self.in_vain.saturating_add(looked_at);
+        let all = looked_at == 0 || self.in_vain >= hints;
+        if all {
+            self.in_vain = 0;
+        }
+        all
     }
 
     /// Nothing can be handed over until then.

@@ -32,7 +32,7 @@ pub(crate) struct Holdings<V: Value, S: Storage> {
 }
 
 /// How many hints are looked at, at once, for one that can be handed over.
-const HINTS_LOOKED_AT: usize = 16;
+const HINTS_LOOKED_AT: usize = 256;
 
 /// An answer that is owed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -310,19 +310,23 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         }
     }
 
-    /// The next hint to be handed over, of which this holds.
-    pub(crate) fn next_hint(&mut self, mut may: impl FnMut(&Entry<V, S>) -> bool) -> Option<u32> {
-        for _ in 0..HINTS_LOOKED_AT {
-            let place = self.hints.first_waiting()?;
+    /// The next hint to be handed over, of which this holds; or how many were looked at, of which it does not.
+    pub(crate) fn next_hint(
+        &mut self,
+        mut may: impl FnMut(&Entry<V, S>) -> bool,
+    ) -> Result<u32, usize> {
+        let all = HINTS_LOOKED_AT.min(self.hints.len());
+        for looked_at in 0..all {
+            let place = self.hints.first_waiting().ok_or(looked_at)?;
             self.hints.set_waiting(place);
             // until its record is made, a later value takes the ticket of this one
             let is_durable = |entry: &Entry<V, S>| entry.ticket <= self.durable;
             let may = |entry: &Entry<V, S>| !entry.done && is_durable(entry) && may(entry);
             if self.hints.get(place).is_some_and(may) {
-                return Some(place);
+                return Ok(place);
             }
         }
-        None
+        Err(all)
     }
 
     /// The hint is being handed over.
@@ -401,13 +405,14 @@ impl<V: Value, S: Storage> Holdings<V, S> {
     /// What this node tells of itself.
     pub(crate) fn report(&self, last_clean_rotation: u64) -> Report {
         let (floor, sealed) = (self.frontier.floor(), self.frontier.sealed());
-        let holds_hints = self.hints.iter().any(|hint| hint.value.clock() <= sealed);
+        // last, as it goes over all hints
+        let holds_hints = || self.hints.iter().any(|hint| hint.value.clock() <= sealed);
         Report {
             floor,
             sealed,
             done: self.founded
-                && !holds_hints
-                && self.frontier.is_swept(last_clean_rotation, self.durable),
+                && self.frontier.is_swept(last_clean_rotation, self.durable)
+                && !(self.hints.len() > 0 && holds_hints()),
             changes: self.frontier.changes(),
             wanted: self.scrub.wanted(),
         }

@@ -5,6 +5,7 @@ use quorate_core::Instant;
 use super::Node;
 use crate::quorum::handoff::Handing;
 use crate::quorum::holdings::holds;
+use crate::quorum::table::Entry;
 use crate::quorum::{Failure, Layout, Storage, Value};
 
 impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
@@ -18,23 +19,34 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     pub(super) fn hand_over(&mut self) {
         let Self { requests, holdings, layout, config, now, .. } = self;
         let is_old = |since: Instant| now.since(since) >= config.hint_life_us;
-        let place = holdings.next_hint(|hint| is_old(hint.since) || !requests.is_down(hint.owner));
-        let begun = place.and_then(|place| {
+        let may = |hint: &Entry<V, S>| is_old(hint.since) || !requests.is_down(hint.owner);
+        let place = match holdings.next_hint(may) {
+            Ok(place) => place,
+            Err(looked_at) => return self.look_further(looked_at),
+        };
+        let mut begin = || {
             let hint = holdings.hints().get(place)?;
             // where the node is no replica any more, or does not come back, the others get it
             let to = (!is_old(hint.since) && holds(layout, hint.owner, hint.token))
                 .then_some(hint.owner);
             let (value, handing) =
                 (hint.value.clone(), Handing::Hint { place, ticket: hint.ticket });
-            requests.hand_over(*now, layout, &hint.key, value, (to, handing)).ok()?;
-            Some(place)
-        });
-        match begun {
-            Some(place) => {
-                self.holdings.set_handing(place);
-                self.handoff.begin();
-            }
-            None => self.pause_handoff(),
+            requests.hand_over(*now, layout, &hint.key, value, (to, handing)).ok()
+        };
+        if begin().is_some() {
+            self.holdings.set_handing(place);
+            self.handoff.begin();
+        } else {
+            self.pause_handoff();
+        }
+    }
+
+    /// None of some hints can be handed over: there may be others.
+    fn look_further(&mut self, looked_at: usize) {
+        if self.handoff.look_in_vain(looked_at, self.holdings.hints().len()) {
+            self.pause_handoff();
+        } else {
+            self.handoff.pause(Some(self.now.after(self.config.sweep_us)));
         }
     }
 
