@@ -10,6 +10,7 @@ mod hints;
 mod layouts;
 mod levels;
 mod net;
+mod pace;
 mod pitfalls;
 mod registers;
 mod repair;
