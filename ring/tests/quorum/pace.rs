@@ -1,5 +1,7 @@
 //! How fast repairs are: in round trips, and in virtual time as a table, which `UPDATE=1` rewrites.
 
+use core::cell::Cell;
+use core::ops::Range;
 use std::collections::BTreeMap;
 
 use quorate_core::{Instant, Machine as _, NodeId, Output, Wire as _};
@@ -47,6 +49,21 @@ impl World {
 
     fn node(&self, id: u64) -> &Store {
         &self.nodes[&id]
+    }
+
+    fn requests(&self, id: u64) -> usize {
+        self.node(id).status().requests
+    }
+
+    fn set_down(&mut self, at: u64, node: u64, down: bool) {
+        self.nodes.get_mut(&at).unwrap().set_down(NodeId::new(node), down);
+    }
+
+    /// A node goes by the next layout, with the same replicas.
+    fn change_layout(&mut self, at: u64) {
+        let epoch = self.node(at).layout().epoch + 1;
+        let layout = Same { epoch, ..self.layout.clone() };
+        self.nodes.get_mut(&at).unwrap().set_layout(layout);
     }
 
     /// All that nodes have to put out.
@@ -99,26 +116,43 @@ impl World {
         self.now.since(from)
     }
 
-    /// Node 1 writes so many keys.
-    fn write(&mut self, keys: u32, sloppy: bool) {
-        for key in 0..keys {
+    /// Node 1 writes these keys.
+    fn write(&mut self, keys: Range<u32>, sloppy: bool) {
+        let at_once = self.config.max_requests.min(1_000);
+        for key in keys {
             let options = WriteOptions { level: Level::All, sloppy, ..WriteOptions::default() };
             let (now, value) = (self.now, Tagged::nth(1, key));
             let node = self.nodes.get_mut(&1).unwrap();
             node.write(now, &key.to_be_bytes(), value, options).unwrap();
-            if key % 1_000 == 999 {
-                self.run_until(|world| world.node(1).status().requests == 0);
+            if node.status().requests == at_once {
+                self.run_until(|world| world.requests(1) == 0);
             }
         }
-        self.run_until(|world| world.node(1).status().requests == 0);
+        self.run_until(|world| world.requests(1) == 0);
     }
+}
+
+/// Three nodes, of which the third was erased after so many keys were written.
+fn with_an_erased_node(keys: u32, config: Config, round_trip_us: u64) -> World {
+    let mut world = World::new(&Same::new(&[1, 2, 3]), &[1, 2, 3], config, round_trip_us);
+    world.write(0..keys, false);
+    world.boot(3, 2);
+    world
+}
+
+/// Three replicas, and a fallback that keeps so many hints for the third of them, which is said to be down.
+fn with_hints(hints: u32, config: Config, round_trip_us: u64) -> World {
+    let layout = Same { fallbacks: vec![4], ..Same::new(&[1, 2, 3]) };
+    let mut world = World::new(&layout, &[1, 2, 3, 4], config, round_trip_us);
+    [1, 4].into_iter().for_each(|id| world.set_down(id, 3, true));
+    world.write(0..hints, true);
+    assert_eq!(world.node(4).status().hints, hints as usize);
+    world
 }
 
 /// How long it takes until a node of three, which was erased, has all keys again, in µs.
 fn rebuild(keys: u32, config: Config, round_trip_us: u64) -> u64 {
-    let mut world = World::new(&Same::new(&[1, 2, 3]), &[1, 2, 3], config, round_trip_us);
-    world.write(keys, false);
-    world.boot(3, 2);
+    let mut world = with_an_erased_node(keys, config, round_trip_us);
     let took = world.run_until(|world| world.node(3).status().founded);
     assert_eq!(world.node(3).status().keys, keys as usize);
     took
@@ -126,13 +160,8 @@ fn rebuild(keys: u32, config: Config, round_trip_us: u64) -> u64 {
 
 /// How long it takes until a fallback has handed all hints over, in µs.
 fn hand_over(hints: u32, config: Config, round_trip_us: u64) -> u64 {
-    let layout = Same { fallbacks: vec![4], ..Same::new(&[1, 2, 3]) };
-    let mut world = World::new(&layout, &[1, 2, 3, 4], config, round_trip_us);
-    let down = NodeId::new(3);
-    [1, 4].into_iter().for_each(|id| world.nodes.get_mut(&id).unwrap().set_down(down, true));
-    world.write(hints, true);
-    assert_eq!(world.node(4).status().hints, hints as usize);
-    world.nodes.get_mut(&4).unwrap().set_down(down, false);
+    let mut world = with_hints(hints, config, round_trip_us);
+    world.set_down(4, 3, false);
     let took = world.run_until(|world| world.node(4).status().hints == 0);
     assert_eq!(world.node(3).status().keys, hints as usize);
     took
@@ -161,6 +190,96 @@ fn hand_overs_begin_one_at_a_time_and_become_more() {
     for (most, trips) in [(1, 1_000), (4, 1 + 1 + 1 + 249), (16, 66), (32, 36)] {
         assert_eq!(hand_over(1_000, far(most), FAR_US) / FAR_US, trips, "{most} at once");
     }
+}
+
+#[test]
+fn repairs_and_hints_leave_the_application_most_of_its_requests() {
+    for (max_requests, expected) in [(1, 1), (8, 1), (32, 4), (4_096, 32)] {
+        let config = Config { max_requests, max_repairs: 32, ..Config::lan() };
+        let most = Cell::new(0);
+        let mut world = with_an_erased_node(200, config, 500);
+        world.run_until(|world| {
+            most.set(most.get().max(world.requests(1)).max(world.requests(2)));
+            world.node(3).status().founded
+        });
+        assert_eq!(most.take(), expected, "repairs with {max_requests}");
+        let mut world = with_hints(200, config, 500);
+        world.set_down(4, 3, false);
+        world.run_until(|world| {
+            most.set(most.get().max(world.requests(4)));
+            world.node(4).status().hints == 0
+        });
+        assert_eq!(most.take(), expected, "hints with {max_requests}");
+    }
+}
+
+#[test]
+fn change_of_the_layout_cancels_what_is_under_way_and_it_begins_anew() {
+    let mut world = with_an_erased_node(200, Config::lan(), 500);
+    world.run_until(|world| world.requests(1).max(world.requests(2)) == 16);
+    [1, 2].into_iter().for_each(|id| world.change_layout(id));
+    assert_eq!((world.requests(1), world.requests(2)), (0, 0));
+    world.change_layout(3);
+    world.run_until(|world| world.node(3).status().founded);
+    assert_eq!(world.node(3).status().keys, 200);
+
+    let mut world = with_hints(200, Config::lan(), 500);
+    world.set_down(4, 3, false);
+    world.run_until(|world| world.requests(4) == 16);
+    world.change_layout(4);
+    assert_eq!(world.requests(4), 0);
+    (1..4).for_each(|id| world.change_layout(id));
+    world.run_until(|world| world.node(4).status().hints == 0);
+    assert_eq!(world.node(3).status().keys, 200);
+}
+
+#[test]
+fn repair_that_fails_gives_the_pass_up_and_cancels_the_others() {
+    let mut world = with_an_erased_node(200, Config::lan(), 500);
+    // it has room for some keys only
+    let config = Config { max_keys: 20, ..world.config };
+    let small = Store::new(NodeId::new(3), 3, world.layout.clone(), config).unwrap();
+    world.nodes.insert(3, small);
+    world.run_until(|world| world.requests(1).max(world.requests(2)) == 16);
+    world.run_until(|world| world.node(3).status().keys == 20);
+    // the first refusal ends all
+    world.run_until(|world| world.requests(1).max(world.requests(2)) < 15);
+    assert_eq!((world.requests(1), world.requests(2)), (0, 0));
+    let end = world.now.after(10_000_000);
+    world.run_until(|world| world.now >= end);
+    assert!(!world.node(3).status().founded); // no pass counts
+}
+
+#[test]
+fn node_that_does_not_take_a_hint_is_asked_for_one_at_a_time() {
+    let mut world = with_hints(200, Config::lan(), 500);
+    world.set_down(4, 3, false);
+    world.run_until(|world| world.requests(4) == 16);
+    let away = world.nodes.remove(&3).unwrap();
+    world.run_until(|world| world.requests(4) == 0);
+    let (left, most) = (world.node(4).status().hints, Cell::new(0));
+    let end = world.now.after(10 * world.config.handoff_us);
+    world.run_until(|world| {
+        most.set(most.get().max(world.requests(4)));
+        world.now >= end
+    });
+    assert_eq!((most.get(), world.node(4).status().hints), (1, left));
+    world.nodes.insert(3, away);
+    world.run_until(|world| world.node(4).status().hints == 0);
+    assert_eq!(world.node(3).status().keys, 200);
+}
+
+#[test]
+fn hints_for_nodes_that_are_down_do_not_hold_up_those_for_others() {
+    let mut world = with_hints(1_000, Config::lan(), 500);
+    world.set_down(1, 3, false);
+    [1, 4].into_iter().for_each(|id| world.set_down(id, 2, true));
+    world.write(1_000..1_010, true);
+    assert_eq!(world.node(4).status().hints, 1_010);
+    world.set_down(4, 2, false);
+    let took = world.run_until(|world| world.node(4).status().hints == 1_000);
+    assert!(took < world.config.handoff_us, "{took} us");
+    assert_eq!(world.node(2).status().keys, 1_010);
 }
 
 #[test]
