@@ -14,6 +14,7 @@ use core::fmt;
 /// | `max_key_len` | 1,024 B | 1,024 B | 1,024 B | |
 /// | `max_requests` | 4,096 | 4,096 | 4,096 | |
 /// | `max_keys` | 16,777,216 | 16,777,216 | 16,777,216 | |
+/// | `max_repairs` | 16 | 32 | 1 | [the pace of repairs](#the-pace-of-repairs) |
 /// | `max_answers` | 16,384 | 16,384 | 16,384 | several coordinators at once |
 /// | `max_hints` | 65,536 | 65,536 | 65,536 | |
 ///
@@ -23,6 +24,23 @@ use core::fmt;
 /// let config = Config { purge_us: a_day_us, ..Config::lan() }; // tombstones are kept that long
 /// assert_eq!(config.retry_us * u64::from(config.attempts), 1_000_000); // a request times out after a second
 /// ```
+///
+/// # The pace of repairs
+///
+/// To a node that has none of them a sweep sends 32 values in 1 + 32 / [`max_repairs`](Self::max_repairs) round trips. So many values a second, by the time of
+/// a round trip:
+///
+/// | `max_repairs` | 0.5 ms | 50 ms | 1 s |
+/// |---|---|---|---|
+/// | 1, as [`radio`](Self::radio) has it | 1,900 | 19 | 0.97 |
+/// | 16, as [`lan`](Self::lan) has it | 21,000 | 210 | 11 |
+/// | 32, as [`wan`](Self::wan) has it | 32,000 | 320 | 16 |
+///
+/// What is the same on both sides is compared, and not sent: 4,096 keys in each [`sweep_us`](Self::sweep_us) and round trip. Writes that were kept for another node go one in a
+/// round trip to begin with, then two, four and so on, and `max_repairs` in the end.
+///
+/// At no time are there more values on the line than that, so a line takes at most `max_repairs` times their length in a round trip: 16 values of 1 KB in 0.5 ms are 32 MB a second.
+/// Where that is more than the line can carry round trips take longer, and those of the application too.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
