@@ -42,6 +42,7 @@ const PROGRAMS: &[Program] = &[
     Program { name: "bully", server: None },
     Program { name: "tally", server: None },
     Program { name: "roster", server: None },
+    Program { name: "register", server: None },
 ];
 
 /// QEMU's board has a Cortex-M3.
