@@ -23,6 +23,9 @@ pub trait Program {
     /// The machine.
     type Machine: Machine;
 
+    /// The machine refuses messages of nodes that it does not know. Of one that serves whoever asks, frames are dropped unless their sender is a peer at that line.
+    const KNOWS_SENDERS: bool = true;
+
     /// Replays a record that [`record`](Self::record) wrote; the last one counts.
     ///
     /// # Errors
@@ -132,6 +135,7 @@ impl Desk<'_> {
     pub fn count<const N: usize>(&self, text: &mut Text<N>) {
         text.pair("badframes", u64::from(self.bad_frames))
             .pair("undecodable", u64::from(self.counters.undecodable))
+            .pair("unknown", u64::from(self.counters.unknown))
             .pair("sent", u64::from(self.counters.sent))
             .pair("dropped", u64::from(self.counters.dropped))
             .pair("wakeups", u64::from(self.counters.sleeps))
@@ -199,6 +203,8 @@ struct Counters {
     dropped: u32,
     /// Frames that held no message.
     undecodable: u32,
+    /// Frames of nodes that are not at the line.
+    unknown: u32,
     checkpoints: u32,
     records: u32,
 }
@@ -315,8 +321,8 @@ impl<'a, P: Program> Node<'a, P> {
     }
 
     fn receive(&mut self, now: Instant) {
-        let Self { machine, program, decoders, counters, .. } = self;
-        for (line, decoder) in LINES.iter().zip(decoders) {
+        let Self { setup, machine, program, decoders, counters, .. } = self;
+        for ((number, line), decoder) in (1..).zip(&LINES).zip(decoders) {
             while let Some(byte) = line.take() {
                 let frame = match decoder.push(byte) {
                     None => continue,
@@ -327,6 +333,11 @@ impl<'a, P: Program> Node<'a, P> {
                     }
                 };
                 let from = frame.from;
+                if !P::KNOWS_SENDERS && setup.line(from) != Some(number) {
+                    counters.unknown = counters.unknown.saturating_add(1);
+                    defmt::debug!("dropped a frame of {}, which is not at this line", from);
+                    continue;
+                }
                 program.heard(now, from);
                 if frame.application {
                     program.frame(machine, from, frame.payload);

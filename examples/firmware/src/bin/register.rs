@@ -1,4 +1,4 @@
-//! Registers that boards share without a leader: `quorate-ring`'s quorum store, linearizable, on boards that all hold all registers.
+//! Linearizable registers that boards share without a leader: `quorate-ring`'s quorum store, on boards that all hold all registers.
 #![no_std]
 #![no_main]
 
@@ -17,8 +17,8 @@ use quorate_ring::{HashRing, KeyHash, Member};
 use quorate_serial::Text;
 
 const CLUSTER: u64 = 0xc0a1;
-const USAGE: &str = "set KEY N [W] | get KEY [R] | delete KEY [W] | found | down N | up N | \
-                     status | flash fail | help";
+const USAGE: &str = "set KEY N [W] | get KEY [R] | delete KEY [W] | held KEY | found | down N | \
+                     up N | status | flash fail | help";
 
 /// Registers, and bytes of a name.
 const KEYS: usize = 16;
@@ -37,7 +37,9 @@ const CONFIG: Config = Config {
     retry_us: 200_000,
     attempts: 10,
     sweep_us: 50_000,
-    sweep_pause_us: 2_000_000,
+    sweep_pause_us: 1_000_000,
+    // there is room for few registers, and a deleted one takes its place until then
+    purge_us: 5_000_000,
     max_key_len: KEY_BYTES,
     ..Config::radio()
 };
@@ -50,9 +52,9 @@ const _: () = assert!(Machine::max_record_len(&CONFIG, VALUE_BYTES) <= MAX_RECOR
 #[derive(Default)]
 struct Registers {
     pending: Option<Pending>,
-    /// Said when the machine has been polled.
+    /// Said when the machine was polled: what it speaks of is in flash.
     answer: Option<Answer>,
-    /// Sweeps with other boards that are over.
+    /// Sweeps of this board that are over.
     sweeps: u32,
 }
 
@@ -62,7 +64,7 @@ struct Pending {
 }
 
 impl Registers {
-    /// Makes a request of a line.
+    /// Begins the request of a line.
     fn request(&mut self, machine: &mut Machine, now: Instant, line: &[u8]) -> Result<(), Wrong> {
         let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
         let verb = words.next().unwrap_or_default();
@@ -82,11 +84,11 @@ impl Registers {
         let mut name = InlineList::default();
         name.extend_from_slice(key).map_err(|_| RequestError::KeyTooLong)?;
         let request = if verb == b"get" {
-            // who reads a value writes it back where it is missing, so that nobody reads an older one later
+            // the value is written back where it is missing, so that no later read returns an older one
             let repair = ReadRepair::Blocking;
             machine.read(now, key, ReadOptions { level, repair, ..ReadOptions::default() })?
         } else {
-            // the boards have no clock in common: a write asks first what is there
+            // the boards have no clock in common: a write first asks for what is there
             let order = Order::AfterRead;
             let options = WriteOptions { level, order, ..WriteOptions::default() };
             machine.write(now, key, value.map_or(Value::tombstone(), Value::new), options)?
@@ -95,35 +97,29 @@ impl Registers {
         Ok(())
     }
 
-    /// Begins the answer to the request, if this is the one that waits for it.
+    /// The pending request, if this is the one that is done.
     fn take(&mut self, done: Request) -> Option<Pending> {
         self.pending.take_if(|pending| pending.request == done)
     }
 
     fn done(&mut self, done: Request, value: Option<&Value>) {
-        let Some(pending) = self.take(done) else { return };
-        let mut text = Answer::new();
-        text.str("ok ").str(core::str::from_utf8(&pending.key).unwrap_or_default()).str("=");
-        match value.and_then(Value::get) {
-            Some(value) => text.number(u64::from(*value)),
-            None => text.str("none"),
-        };
-        text.pair("write", value.map_or(0, |value| value.tag().number()));
-        self.answer = Some(text);
+        if let Some(pending) = self.take(done) {
+            self.answer = Some(describe(&pending.key, value));
+        }
     }
 
     fn failed(&mut self, request: Request, failure: Failure) {
-        defmt::warn!("a request failed: {}", failure);
         if self.take(request).is_none() {
             return;
         }
+        defmt::warn!("the request failed: {}", failure);
         let mut text = Answer::new();
         match failure {
             Failure::Timeout { acked, required } => {
                 text.str("error timeout").count("acked", acked).count("required", required)
             }
-            Failure::Full => text.str("error the boards have no room for another register"),
-            Failure::Blank => text.str("error blank: the boards do not know what they held"),
+            Failure::Full => text.str("error full: the boards have no room for another register"),
+            Failure::Blank => text.str("error blank: boards do not know yet what they held"),
             Failure::Purged { .. } => text.str("error too old: ask again"),
             _ => text.str("error refused"),
         };
@@ -137,10 +133,35 @@ impl Registers {
         text.pair("founded", u64::from(status.founded))
             .count("registers", status.keys)
             .count("requests", status.requests)
+            .pair("floor", status.floor)
             .pair("sweeps", u64::from(self.sweeps))
             .pair("rejected", u64::from(machine.rejections().total()));
         text
     }
+}
+
+/// A register and what it holds, with the number of its last write.
+fn describe(key: &[u8], value: Option<&Value>) -> Answer {
+    let mut text = Answer::new();
+    text.str("ok ").str(core::str::from_utf8(key).unwrap_or_default()).str("=");
+    match value.and_then(Value::get) {
+        Some(value) => text.number(u64::from(*value)),
+        None => text.str("none"),
+    };
+    text.pair("write", value.map_or(0, |value| value.tag().number()));
+    text
+}
+
+/// Makes a new cluster of boards without records.
+fn found(machine: &mut Machine) -> Answer {
+    let mut text = Answer::new();
+    if machine.status().founded {
+        text.str("error this board is founded already");
+    } else {
+        machine.found();
+        text.str("ok this board holds nothing yet");
+    }
+    text
 }
 
 /// What is wrong with a line.
@@ -163,7 +184,7 @@ impl Wrong {
                 .str("error unavailable")
                 .count("required", *required)
                 .count("alive", *alive),
-            Self::Request(RequestError::Level(_)) => text.str("error so many boards there are not"),
+            Self::Request(RequestError::Level(_)) => text.str("error there are not so many boards"),
             Self::Request(RequestError::Busy) => text.str("error busy"),
             Self::Request(RequestError::KeyTooLong) => text.str("error the name is too long"),
             Self::Request(_) => text.str("error refused"),
@@ -187,6 +208,9 @@ impl Count for Answer {
 impl Program for Registers {
     type Machine = Machine;
 
+    // a client is no member, and is served all the same
+    const KNOWS_SENDERS: bool = false;
+
     fn event(&mut self, event: Event<'_, Value>) {
         match event {
             Event::Written { request, value, .. } => self.done(request, Some(value)),
@@ -201,47 +225,46 @@ impl Program for Registers {
     }
 
     fn line(&mut self, desk: &mut Desk<'_>, machine: &mut Machine, line: &[u8]) {
+        let mut text = Answer::new();
         if line == b"status" {
-            let mut text = self.status(machine);
+            text = self.status(machine);
             desk.count(&mut text);
             return desk.say(&text);
         }
-        let mut text = Answer::new();
+        if let Some(answer) = self.answer.take() {
+            desk.say(&answer);
+        }
         if self.pending.take().is_some() {
             // answers come in the order of the commands
             desk.say(text.str("error the outcome is not known: another command came"));
             text.clear();
         }
         let node = |word: &[u8]| line.strip_prefix(word).and_then(number);
-        let peer = match (node(b"down "), node(b"up ")) {
-            (Some(node), _) => Some((node, true)),
-            (_, Some(node)) => Some((node, false)),
-            _ => None,
-        };
         match line {
             b"help" => {
                 text.str("ok ").str(USAGE);
             }
-            b"found" => {
-                machine.found();
-                text.str("ok this board holds nothing yet");
-            }
+            b"found" => text = found(machine),
             b"flash fail" => {
                 desk.break_flash();
                 text.str("ok the flash fails from now on");
             }
-            _ => match peer {
-                Some((node, down)) => {
-                    machine.set_down(NodeId::new(u64::from(node)), down);
+            _ => match (node(b"down "), node(b"up ")) {
+                (None, None) => match line.strip_prefix(b"held ") {
+                    Some(key) if key.is_ascii() => text = describe(key, machine.local(key)),
+                    _ => match self.request(machine, desk.now, line) {
+                        Ok(()) => return,
+                        Err(wrong) => text = wrong.words(),
+                    },
+                },
+                (down, up) => {
+                    let node = NodeId::new(down.or(up).map_or(0, u64::from));
+                    machine.set_down(node, down.is_some());
                     text.str("ok");
                 }
-                None => match self.request(machine, desk.now, line) {
-                    Ok(()) => return,
-                    Err(wrong) => text = wrong.words(),
-                },
             },
         }
-        desk.say(&text);
+        self.answer = Some(text);
     }
 
     fn settle(&mut self, desk: &mut Desk<'_>, _: &mut Machine) -> Result<(), Error> {
@@ -278,7 +301,7 @@ fn run(setup: &Setup<'_>) -> Stop {
         return Stop::Config;
     }
     let layout = Replicated::new(Version::default(), boards, nodes.len());
-    // random, and another number after each start
+    // the seed is random, and another one after each start
     let Ok(machine) = Machine::new(setup.id, setup.seed, layout, CONFIG) else {
         return Stop::Config;
     };
