@@ -11,7 +11,7 @@
 //! ```
 //!
 //! [`TestBench`] is the bench. A [`Program`] is what runs on the boards, with its [`Scenario`]s:
-//! [`setpoint`], [`bully`] and [`gossip`]. [`runner`](mod@runner) runs scenarios one after another and prints
+//! [`setpoint`], [`bully`], [`gossip`] and [`register`]. [`runner`](mod@runner) runs scenarios one after another and prints
 //! what came out, [`live`] is for a person to play with. The program `boards` is both:
 //!
 //! ```text
@@ -42,6 +42,7 @@ mod logs;
 pub mod noise;
 mod process;
 mod program;
+pub mod register;
 pub mod runner;
 pub mod setpoint;
 mod stall;

@@ -1,5 +1,5 @@
 use crate::noise::ForeignFrame;
-use crate::{Failure, TestBench, bully, gossip, setpoint};
+use crate::{Failure, TestBench, bully, gossip, register, setpoint};
 
 /// What runs on the boards of a bench.
 #[derive(Clone, Copy, Debug)]
@@ -31,4 +31,4 @@ pub struct Scenario {
 
 /// Every program there is.
 pub const PROGRAMS: &[Program] =
-    &[setpoint::PROGRAM, bully::PROGRAM, gossip::TALLY, gossip::ROSTER];
+    &[setpoint::PROGRAM, bully::PROGRAM, gossip::TALLY, gossip::ROSTER, register::PROGRAM];

@@ -39,7 +39,7 @@ const CONFIG: Config = Config {
     sweep_us: 50_000,
     sweep_pause_us: 1_000_000,
     // there is room for few registers, and a deleted one takes its place until then
-    purge_us: 5_000_000,
+    purge_us: 2_000_000,
     max_key_len: KEY_BYTES,
     ..Config::radio()
 };
@@ -152,18 +152,6 @@ fn describe(key: &[u8], value: Option<&Value>) -> Answer {
     text
 }
 
-/// Makes a new cluster of boards without records.
-fn found(machine: &mut Machine) -> Answer {
-    let mut text = Answer::new();
-    if machine.status().founded {
-        text.str("error this board is founded already");
-    } else {
-        machine.found();
-        text.str("ok this board holds nothing yet");
-    }
-    text
-}
-
 /// What is wrong with a line.
 enum Wrong {
     Usage,
@@ -180,10 +168,9 @@ impl Wrong {
     fn words(&self) -> Answer {
         let mut text = Answer::new();
         match self {
-            Self::Request(RequestError::Unavailable { required, alive }) => text
-                .str("error unavailable")
-                .count("required", *required)
-                .count("alive", *alive),
+            Self::Request(RequestError::Unavailable { required, alive }) => {
+                text.str("error unavailable").count("required", *required).count("alive", *alive)
+            }
             Self::Request(RequestError::Level(_)) => text.str("error there are not so many boards"),
             Self::Request(RequestError::Busy) => text.str("error busy"),
             Self::Request(RequestError::KeyTooLong) => text.str("error the name is too long"),
@@ -244,7 +231,13 @@ impl Program for Registers {
             b"help" => {
                 text.str("ok ").str(USAGE);
             }
-            b"found" => text = found(machine),
+            b"found" => {
+                // boards that are founded already rebuild a blank one
+                if !machine.status().founded {
+                    machine.found();
+                }
+                text.str("ok this board takes part");
+            }
             b"flash fail" => {
                 desk.break_flash();
                 text.str("ok the flash fails from now on");
