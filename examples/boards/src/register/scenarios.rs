@@ -22,6 +22,7 @@ pub(crate) const ALL: &[Scenario] = &[
         restart,
     ),
     board("blank", "a board with a blank flash answers for nothing until it is rebuilt", blank),
+    board("partial", "a write reaches one board alone: once it was read, all read it", partial),
     board("noise", "every wire flips, invents, repeats and loses frames under load", noise),
     board("frames", "truncated, replayed and foreign frames under load", frames),
     board(
@@ -302,6 +303,41 @@ fn blank(bench: &mut TestBench) -> Result<String, Failure> {
         "no answers from two of which one is blank; rebuilt {} after the third came",
         ms(took)
     ))
+}
+
+fn partial(bench: &mut TestBench) -> Result<String, Failure> {
+    let mut group = Group::start(bench)?;
+    load(&mut group, 3, &[1, 2, 3])?;
+    for (writer, reader, last) in [(1, 2, 3), (2, 3, 1), (3, 1, 2)] {
+        group.converge()?;
+        let (_, place) = group.bench().journal().since(0);
+        for other in [reader, last] {
+            group.order(other, "flash fail")?;
+        }
+        // the others answer what is there, and stop when they are to write
+        expect_error(&group.try_write(writer, TARGET)?, "timeout acked=1 required=2")?;
+        for other in [reader, last] {
+            group.wait("it says that it stopped", |group| {
+                Ok(group.bench().journal().contains(other, "# stopped:", place).then_some(()))
+            })?;
+            group.bench().kill(other);
+        }
+        let written = group.held(writer, TARGET)?;
+        group.isolate(last, true)?;
+        group.start_board(reader)?;
+        group.start_board(last)?;
+        // it asks the writer alone; what it tells, the writer must not be needed for any more
+        let found = group.read(reader, TARGET)?;
+        group.bench().kill(writer);
+        if found != written {
+            return Err(Failure::Unexpected(format!("{written:?} is held, and {found:?} read")));
+        }
+        group.isolate(last, false)?;
+        group.read(last, TARGET)?;
+        group.start_board(writer)?;
+    }
+    let level = group.converge()?;
+    Ok(format!("three times; all boards level {} after the last", ms(level)))
 }
 
 /// What a line may do to frames, and more of each than most lines do.
