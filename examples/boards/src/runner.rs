@@ -51,7 +51,7 @@ const SHOWN_LINES: usize = 25;
 const NODES: core::ops::RangeInclusive<u64> = 1..=3;
 
 impl Runner {
-    /// A bench for a scenario, wired, with nothing started.
+    /// A bench for a scenario, wired, with nothing started and nothing in any storage.
     ///
     /// # Errors
     ///
@@ -65,8 +65,10 @@ impl Runner {
             })?;
             last.1 = Arc::clone(launch);
         }
-        let interrupted = Arc::clone(&self.interrupted);
-        TestBench::new(&self.dir.join(name), &nodes, self.seed, program.foreign_frame, interrupted)
+        let (dir, interrupted) = (self.dir.join(name), Arc::clone(&self.interrupted));
+        // a scenario that is run again must not find what its nodes kept
+        let _ = std::fs::remove_dir_all(&dir);
+        TestBench::new(&dir, &nodes, self.seed, program.foreign_frame, interrupted)
     }
 
     /// Runs the scenarios of a program whose names are in `names`, or all when it is empty, and prints a line for each.
@@ -172,4 +174,49 @@ fn print_journal(bench: &TestBench) {
         }
     }
     println!("    everything is in {}", Journal::path(bench.dir()).display());
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::PROGRAMS;
+    use crate::launch::{NodeSetup, Running};
+
+    /// Starts nothing.
+    struct Nothing;
+
+    impl Launch for Nothing {
+        fn launch(&self, _: &NodeSetup, _: &Journal) -> Result<Box<dyn Running>, Failure> {
+            Err(Failure::unexpected("this starts nothing"))
+        }
+
+        fn kind(&self) -> &'static str {
+            "nothing"
+        }
+    }
+
+    #[test]
+    fn bench_of_a_scenario_that_is_run_again_is_empty() {
+        let runner = Runner {
+            board: Arc::new(Nothing),
+            server: None,
+            dir: std::env::temp_dir().join(format!("qr-{}", std::process::id())),
+            seed: 1,
+            keep: false,
+            interrupted: Arc::default(),
+        };
+        let bench = || runner.bench("again", PROGRAMS.first().unwrap(), false).unwrap();
+        let storage = {
+            let bench = bench();
+            let storage = bench.dir().join("storage1");
+            std::fs::write(&storage, "kept").unwrap();
+            storage
+        };
+        let again = bench();
+        assert_eq!(again.dir().join("storage1"), storage);
+        assert!(!storage.exists());
+        drop(again);
+        std::fs::remove_dir_all(&runner.dir).unwrap();
+    }
 }
