@@ -16,8 +16,8 @@ use super::net::{Envelope, Net, Same, Store, Told, config};
 type Register = Tagged<u32>;
 
 /// Numbers of messages that ask for a seal and for a sweep that rebuilds have these bits.
-const SEAL: u64 = 3 << 62;
-const REBUILD: u64 = 1 << 62;
+pub(super) const SEAL: u64 = 3 << 62;
+pub(super) const REBUILD: u64 = 1 << 62;
 
 fn write(level: Level) -> WriteOptions {
     WriteOptions { level, ..WriteOptions::default() }
@@ -27,7 +27,7 @@ fn read(repair: ReadRepair) -> ReadOptions {
     ReadOptions { repair, ..ReadOptions::default() }
 }
 
-fn varint(bytes: &mut Vec<u8>, mut number: u64) {
+pub(super) fn varint(bytes: &mut Vec<u8>, mut number: u64) {
     while number > 0x7f {
         bytes.push(number as u8 | 0x80);
         number >>= 7;
@@ -36,7 +36,7 @@ fn varint(bytes: &mut Vec<u8>, mut number: u64) {
 }
 
 /// A message of the topology of epoch 1: its kind, and numbers.
-fn forged(incarnation: u64, number: u64, kind: u64, fields: &[u64]) -> Vec<u8> {
+pub(super) fn forged(incarnation: u64, number: u64, kind: u64, fields: &[u64]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for field in [incarnation, number, 1, 0, kind].iter().chain(fields) {
         varint(&mut bytes, *field);
@@ -44,19 +44,24 @@ fn forged(incarnation: u64, number: u64, kind: u64, fields: &[u64]) -> Vec<u8> {
     bytes
 }
 
-fn seal(sealed: u64) -> Vec<u8> {
+pub(super) fn seal(sealed: u64) -> Vec<u8> {
     forged(7, SEAL | 9, 14, &[1, 0, sealed])
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     Shown(&Message::<Register>::from_slice(bytes).unwrap()).to_string()
 }
 
-fn forge(net: &mut Net<Register>, from: u64, to: u64, bytes: Vec<u8>) -> Result<(), Rejected> {
+pub(super) fn forge(
+    net: &mut Net<Register>,
+    from: u64,
+    to: u64,
+    bytes: Vec<u8>,
+) -> Result<(), Rejected> {
     net.give(&Envelope { from, to, bytes })
 }
 
-fn erase(net: &mut Net<Register>, id: u64, layout: &Same) {
+pub(super) fn erase(net: &mut Net<Register>, id: u64, layout: &Same) {
     let disk = net.disks.iter_mut().find(|(at, ..)| *at == id).unwrap();
     disk.1.clear();
     net.restart(id, layout);

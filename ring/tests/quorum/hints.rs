@@ -271,3 +271,25 @@ fn fallback_counts_for_one_owner() {
     net.tick(1_000);
     assert_eq!(net.told(1), [Told::Failed(Failure::Timeout { acked: 2, required: 3 }, None)]);
 }
+}
+
+#[test]
+fn hint_that_has_become_another_while_it_was_handed_over_stays() {
+    let mut net = Net::<Cell>::new(&[1, 2, 3, 4, 5], &layout());
+    let now = net.now;
+    net.node(1).set_down(NodeId::new(3), true);
+    net.node(1).write(now, b"k", at(1, 5), sloppy(Level::All)).unwrap();
+    net.run_among(&[1, 2, 4]);
+    net.tick(config().handoff_us);
+    net.settle_disks();
+    let handed: Vec<_> = net.wire.drain(..).filter(|one| (one.from, one.to) == (4, 3)).collect();
+    assert_eq!(handed.len(), 1);
+    let now = net.now;
+    net.node(1).write(now, b"k", at(2, 6), sloppy(Level::All)).unwrap();
+    net.run_among(&[1, 2, 4]);
+    net.give(&handed[0]).unwrap();
+    assert_eq!(net.node(3).local(b"k"), Some(&at(1, 5)));
+    net.run(); // node 4 learns of that, and hands the other over
+    assert_eq!(net.node(3).local(b"k"), Some(&at(2, 6)));
+    assert_eq!(net.node(4).status().hints, 0);
+}

@@ -12,6 +12,7 @@ mod levels;
 mod net;
 mod pace;
 mod pitfalls;
+mod purges;
 mod registers;
 mod repair;
 mod sessions;

@@ -39,3 +39,34 @@ fn sweep_brings_what_was_missed() {
     net.run();
     assert_eq!(net.sent, 3 * 4);
 }
+
+#[test]
+fn sweep_sends_what_is_durable_only() {
+    let mut net = Net::<Register>::new(&[1, 2], &Same::new(&[1, 2]));
+    let now = net.now;
+    let options = WriteOptions { level: Level::One, ..WriteOptions::default() };
+    net.node(1).write(now, b"k", Tagged::nth(1, 5), options).unwrap();
+    net.run_among(&[1]);
+    assert_eq!(net.told(1), [Told::Written { superseded: false }]);
+    for _ in 0..4 {
+        net.tick(config().retry_us); // it is tried for node 2, in vain
+        net.run_among(&[1]);
+    }
+    net.slow_disks = vec![1];
+    net.node(1).write(now, b"k", Tagged::nth(2, 6), options).unwrap();
+    for _ in 0..4 {
+        net.run_among(&[1]);
+        net.tick(config().retry_us);
+    }
+    for _ in 0..4 {
+        net.tick(config().sweep_us.max(config().sweep_pause_us));
+        net.run();
+    }
+    assert_eq!(net.node(2).local(b"k"), None);
+    net.slow_disks.clear();
+    for _ in 0..4 {
+        net.tick(config().sweep_us.max(config().sweep_pause_us));
+        net.run();
+    }
+    assert_eq!(net.node(2).local(b"k"), Some(&Tagged::nth(2, 6)));
+}
