@@ -125,6 +125,11 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         ticket <= self.durable
     }
 
+    /// Once this is durable, so is all that is held now.
+    pub(crate) fn last_ticket(&self) -> Ticket {
+        self.tickets.last()
+    }
+
     pub(crate) fn has_room_for_an_answer(&self) -> bool {
         !self.answers.is_full()
     }

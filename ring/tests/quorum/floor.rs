@@ -93,6 +93,22 @@ fn node_is_not_done_before_the_record_of_its_seal_is_durable() {
     assert!(is_done(&mut net));
 }
 
+/// Otherwise a crash could take it back, and the tombstone of the key would be forgotten where it is durable.
+#[test]
+fn node_is_not_done_before_what_it_has_is_durable_on_the_others() {
+    let mut net = three();
+    assert!(!is_done(&mut net));
+    for node in [1, 2, 3] {
+        net.slow_disks = vec![1];
+        forge(&mut net, 9, node, put(2, true, b'k')).unwrap();
+    }
+    sweep(&mut net, &[1, 2, 3]);
+    assert!(net.node(1).local(b"k").is_some() && !is_done(&mut net));
+    net.slow_disks.clear();
+    sweep(&mut net, &[1, 2, 3]);
+    assert!(is_done(&mut net));
+}
+
 #[test]
 fn node_that_keeps_a_hint_up_to_the_seal_is_not_done() {
     let layout = Same { fallbacks: vec![3], ..Same::new(&[1, 2, 4]) };

@@ -80,7 +80,10 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 return Ok(());
             }
         };
-        self.holdings.owe(asked, kind, Ticket::default());
+        // what is the same here counts as being here: for the floor, and for the one that is rebuilt
+        let compares = matches!(kind, AnswerKind::Compared { .. } | AnswerKind::Want(_));
+        let ticket = if compares { self.holdings.last_ticket() } else { Ticket::default() };
+        self.holdings.owe(asked, kind, ticket);
         Ok(())
     }
 
