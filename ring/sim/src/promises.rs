@@ -106,18 +106,23 @@ fn keeps<V: Value + 'static, L: Layout, S: Storage>(
     owner: NodeId,
     write: &Write<V>,
 ) -> bool {
-    let hint = |bytes: &[u8]| -> Result<(NodeId, Key, V), DecodeError> {
-        let mut input = Reader::new(bytes);
+    hints::<V, L, S>(shadow).any(|(of, key, value)| {
+        of == owner && key == write.key && value.includes(&write.value.context())
+    })
+}
+
+/// The hints on a disk: whom each is for, its key and its value.
+pub(crate) fn hints<V: Value + 'static, L: Layout, S: Storage>(
+    shadow: &Node<V, L, S>,
+) -> impl Iterator<Item = (NodeId, Key, V)> {
+    let hint = |bytes: Vec<u8>| -> Result<(NodeId, Key, V), DecodeError> {
+        let mut input = Reader::new(&bytes);
         input.u8()?;
         let owner = NodeId::new(input.u64()?);
         Ok((owner, input.bytes()?.to_vec(), V::from_slice(input.bytes()?)?))
     };
-    crate::subject::encoded(shadow).iter().any(|record| {
-        record.first() == Some(&1)
-            && hint(record).is_ok_and(|(of, key, value)| {
-                of == owner && key == write.key && value.includes(&write.value.context())
-            })
-    })
+    let records = crate::subject::encoded(shadow).into_iter();
+    records.filter(|record| record.first() == Some(&1)).filter_map(move |record| hint(record).ok())
 }
 
 /// Reads a message from its bytes, as a peer would that is not of this crate: see the tables of the wire format.

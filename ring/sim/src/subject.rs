@@ -10,7 +10,7 @@ use quorate_ring::{HashRing, KeyHash, Member};
 use quorate_sim::{Access, Marks, Subject, Swarm};
 
 use crate::kind::{Context, Kind, Place};
-use crate::promises::Promises;
+use crate::promises::{Promises, hints};
 
 type Ring = HashRing<quorate_ring::Heap>;
 type Machine_<K, S> = Node<<K as Kind>::Value, Replicated<Ring>, S>;
@@ -54,11 +54,15 @@ pub struct StoreSubject<K: Kind, S: Storage> {
     written: u64,
     completed: u64,
     purged: u64,
+    /// The highest floor of any node.
+    floor: u64,
     stopped: bool,
     /// The members that keys move to.
     moving_to: Option<u64>,
     /// Members change in this run.
     operates: bool,
+    /// Of so many nodes one is said to be down.
+    down_of: u64,
 }
 
 /// A client that goes from node to node, and keeps account of what it has seen. It does one thing at a time, with one replica each.
@@ -97,7 +101,7 @@ impl<K: Kind, S: Storage + 'static> StoreSubject<K, S> {
             retry_us: 60_000,
             attempts: 12,
             handoff_us: if rng.chance(1, 2) { 150_000 } else { 3_000_000 },
-            hint_life_us: 4_000_000,
+            hint_life_us: if rng.chance(1, 2) { 4_000_000 } else { 400_000 },
             sweep_us: 20_000,
             sweep_pause_us: if rng.chance(1, 2) { 300_000 } else { 60_000 },
             purge_us: if rng.chance(1, 2) { 1_000_000 } else { 300_000 },
@@ -193,10 +197,42 @@ impl<K: Kind, S: Storage + 'static> StoreSubject<K, S> {
     }
 
     fn holders(&self, key: u8) -> Vec<usize> {
-        let Some(layout) = self.layouts.last() else { return Vec::new() };
-        let list = layout.replicas(layout.token(&[key]));
-        list.replicas().iter().map(|node| node.get() as usize - 1).collect()
+        self.layouts.last().map_or_else(Vec::new, |layout| holders(layout, &[key]))
     }
+
+    /// The floor rises at a node, the first one: whatever is up to it, kept for others or not, is on the disks of all replicas, but of those that are rebuilt.
+    fn check_floor(&self, node: usize, floor: u64) -> Result<(), String> {
+        let layout = &self.layouts[self.goes_by[node]];
+        for (at, shadow) in self.shadows.iter().enumerate() {
+            let own = (0..KEYS as u8)
+                .filter(|key| holders(layout, &[*key]).contains(&at))
+                .filter_map(|key| Some((vec![key], shadow.local(&[key])?.clone())));
+            let kept = hints::<K::Value, _, S>(shadow).map(|(_, key, value)| (key, value));
+            for (key, value) in own.chain(kept) {
+                let is_new = (self.floor + 1..=floor).contains(&value.clock());
+                let lacks = |holder: &usize| {
+                    let local = self.shadows[*holder].local(&key);
+                    let includes = local.is_some_and(|local| local.includes(&value.context()));
+                    self.founded[*holder] && !includes
+                };
+                if let Some(lacks) = holders(layout, &key).into_iter().find(lacks)
+                    && is_new
+                {
+                    let (at, lacks) = (at + 1, lacks + 1);
+                    return Err(format!(
+                        "the floor rises to {floor}, and node {lacks} lacks {value:?} of {key:?}, which node {at} has"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The nodes of a key.
+fn holders(layout: &Replicated<Ring>, key: &[u8]) -> Vec<usize> {
+    let list = layout.replicas(layout.token(key));
+    list.replicas().iter().map(|node| node.get() as usize - 1).collect()
 }
 
 pub(crate) fn encoded<'a, M: Machine>(machine: &'a M) -> Vec<Vec<u8>> {
@@ -220,6 +256,7 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
     fn new(swarm: &Swarm, mut rng: Rng) -> Self {
         let nodes = swarm.nodes;
         let (erases, operates) = (rng.chance(1, 2), rng.chance(1, 2));
+        let down_of = if rng.chance(1, 3) { 2 } else { 20 };
         let hash = KeyHash::new([rng.next_u64(), 0]);
         let config = Self::config(&mut rng);
         let replicas = nodes.min(3);
@@ -231,6 +268,7 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
             goes_by: vec![0; nodes],
             moving_to: None,
             operates,
+            down_of,
             hash,
             config,
             fallbacks,
@@ -250,6 +288,7 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
             written: 0,
             completed: 0,
             purged: 0,
+            floor: 0,
             stopped: false,
         };
         let all = (2 << nodes) - 2;
@@ -491,12 +530,15 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
 
     fn check(
         &mut self,
-        _node: usize,
+        node: usize,
         machine: &Self::Machine,
         marks: &mut Marks,
     ) -> Result<(), String> {
-        if machine.status().floor > 0 {
+        let floor = machine.status().floor;
+        if floor > self.floor {
             marks.hit("floor raised");
+            self.check_floor(node, floor)?;
+            self.floor = floor;
         }
         if machine.status().hints > 0 {
             marks.hit("hints kept");
@@ -519,7 +561,7 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
         let key = self.rng.below(if cold { KEYS } else { 4 }) as u8;
         let now = access.clock(node);
         let sloppy = self.rng.chance(1, 6);
-        let down = self.rng.chance(1, 20);
+        let down = self.rng.chance(1, self.down_of);
         let other = NodeId::new(1 + self.rng.below(self.nodes as u64));
         let writes = self.rng.chance(1, 2);
         let kind = match self.rng.below(3) {
