@@ -292,6 +292,10 @@ impl<S: Storage + 'static> MigrationSubject<S> {
             if !serves {
                 continue;
             }
+            // a crash takes back what is not on record
+            if !self.serves(node, &self.hosts[node].shadow, key) {
+                return Err(format!("node {} serves key {key}, and not on record", node + 1));
+            }
             let others = (0..self.nodes).filter(|other| self.serving[*other][usize::from(key)]);
             let owners: Vec<_> = others.map(|other| other + 1).collect();
             if owners.len() > 1 {
