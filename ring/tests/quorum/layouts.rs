@@ -1,10 +1,10 @@
 //! Nodes that go by different layouts.
 
-use quorate_core::Machine as _;
-use quorate_ring::quorum::{Tagged, WriteOptions};
+use quorate_core::{Instant, Machine as _, NodeId, Output, Wire as _};
+use quorate_ring::quorum::{Heap, Message, Node, Tagged, WriteOptions};
 
 use super::attack::{SEAL, forge, forged, text};
-use super::net::{Net, Same, Told};
+use super::net::{Net, Same, Told, config};
 
 type Register = Tagged<u32>;
 
@@ -80,10 +80,10 @@ fn later_value_of_a_key_that_was_about_to_go_stays() {
     }
     net.node(1).write(now, b"k", Tagged::nth(2, 6), WriteOptions::default()).unwrap();
     let message = loop {
-        let Some(quorate_core::Output::Send(to, message)) = net.node(1).poll() else { continue };
+        let Some(Output::Send(to, message)) = net.node(1).poll() else { continue };
         if to.get() == 3 {
-            let mut bytes = vec![0; quorate_core::Wire::encoded_len(&message)];
-            quorate_core::Wire::to_slice(&message, &mut bytes).unwrap();
+            let mut bytes = vec![0; message.encoded_len()];
+            message.to_slice(&mut bytes).unwrap();
             break bytes;
         }
     };
@@ -92,4 +92,70 @@ fn later_value_of_a_key_that_was_about_to_go_stays() {
     assert_eq!(net.node(3).local(b"k"), Some(&Tagged::nth(2, 6)));
     net.restart(3, &again);
     assert_eq!(net.node(3).local(b"k"), Some(&Tagged::nth(2, 6)));
+}
+
+/// The record that the key goes was made, and the key is still there.
+#[test]
+fn key_whose_removal_was_recorded_is_recorded_anew_when_a_write_of_it_comes() {
+    let old = Same::new(&[1, 3]);
+    let without = Same { epoch: 2, fallbacks: vec![3], ..Same::new(&[1]) };
+    let again = Same { epoch: 1, next: Some(vec![1, 3]), ..without.clone() };
+    let mut net = Net::<Register>::new(&[1, 3], &old);
+    let now = net.now;
+    net.node(1).write(now, b"k", Tagged::nth(1, 5), WriteOptions::default()).unwrap();
+    net.settle_disks();
+    let write = net.wire.pop_front().unwrap();
+    net.give(&write).unwrap();
+    net.node(3).set_layout(without);
+    net.node(3).tick(now);
+    let Some(Output::Persist(ticket, record)) = net.node(3).poll() else { panic!() };
+    let mut bytes = vec![0; record.encoded_len()];
+    record.to_slice(&mut bytes).unwrap();
+    net.disks.iter_mut().find(|(at, ..)| *at == 3).unwrap().2.push((ticket, bytes));
+    net.node(3).set_layout(again.clone());
+    // the write comes once more; it has the version of this layout
+    let message = Message::from_slice(&write.bytes).unwrap();
+    net.node(3).receive(now, NodeId::new(1), message).unwrap();
+    net.settle_disks();
+    assert_eq!(net.node(3).local(b"k"), Some(&Tagged::nth(1, 5)));
+    net.restart(3, &again);
+    assert_eq!(net.node(3).local(b"k"), Some(&Tagged::nth(1, 5)));
+}
+
+#[test]
+fn node_is_synchronized_when_it_has_looked_at_all_it_may_not_hold_any_more() {
+    let alone = Same::new(&[1]);
+    let id = NodeId::new(1);
+    let mut node = Node::<Register, Same, Heap>::new(id, 7, alone.clone(), config()).unwrap();
+    node.found();
+    let mut now = Instant::ZERO;
+    for key in 0..1_000_u16 {
+        let value = Tagged::nth(1, 5);
+        node.write(now, &key.to_le_bytes(), value, WriteOptions::default()).unwrap();
+        settle(&mut node);
+    }
+    let without = Same { epoch: 2, ..Same::new(&[2]) };
+    node.set_layout(without);
+    let mut steps = 0;
+    while !node.status().synchronized {
+        now = now.after(config().sweep_pause_us);
+        node.tick(now);
+        settle(&mut node);
+        steps += 1;
+        assert!(steps < 1_000);
+    }
+    assert_eq!(node.status().keys, 0);
+}
+
+fn settle(node: &mut Node<Register, Same, Heap>) {
+    loop {
+        let mut last = None;
+        while let Some(output) = node.poll() {
+            if let Output::Persist(ticket, _) = output {
+                last = Some(ticket);
+            }
+        }
+        let Some(ticket) = last else { return };
+        node.persisted(ticket);
+    }
 }

@@ -11,7 +11,7 @@ use quorate_sim::{
 
 const HELP: &str = "\
 Runs clusters in the deterministic simulator: virtual time, a bad network, bad disks, crashes.
-Even seeds use the heap storage, odd ones the inline storage with small limits; elections take turns.
+Even seeds use the heap storage, odd ones the inline storage with small limits; elections take turns, and so do the subjects of ring.
 
 Usage: sim [--protocol P] [--seeds N] [--from S] [--nodes N] [--threads N] [--marks | --no-marks] [--trace | --shrink]
 
