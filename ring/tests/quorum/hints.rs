@@ -271,7 +271,6 @@ fn fallback_counts_for_one_owner() {
     net.tick(1_000);
     assert_eq!(net.told(1), [Told::Failed(Failure::Timeout { acked: 2, required: 3 }, None)]);
 }
-}
 
 #[test]
 fn hint_that_has_become_another_while_it_was_handed_over_stays() {
