@@ -46,7 +46,9 @@ impl Frontier {
             sealed_ticket: Ticket::default(),
             floor_due: false,
             sealed_due: false,
-            changes: incarnation.wrapping_mul(1 << 32),
+            // of two incarnations in a row, and of two that are random, the counts are far apart: multiples of 2^64 / φ are
+            // (Knuth, "The Art of Computer Programming", volume 3, section 6.4)
+            changes: incarnation.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             changed_in: 0,
             limit: u64::MAX,
         }
