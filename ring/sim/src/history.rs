@@ -76,6 +76,11 @@ impl<T: Mark> History<T> {
         called
     }
 
+    /// A write failed, and its value was not sent to anybody.
+    pub(crate) fn never_sent(&mut self, key: u8, value: u64) {
+        self.keys.entry(key).or_default().written.remove(&value);
+    }
+
     /// A write was acknowledged by a strict quorum. One that came `after_read` is later than all that were acknowledged before it was called.
     pub(crate) fn wrote(
         &mut self,

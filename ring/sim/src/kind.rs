@@ -55,6 +55,11 @@ pub trait Kind: Sized + 'static {
         write: Option<&Self::Write>,
     ) -> Option<&'static str>;
 
+    /// The write failed before its value was sent to anybody: nobody may ever read it.
+    fn never_sent(&mut self, key: u8, write: &Self::Write) {
+        let _ = (key, write);
+    }
+
     /// A node was stopped while the write was on its way.
     fn abandoned(&mut self, node: usize, key: u8, write: &Self::Write);
 

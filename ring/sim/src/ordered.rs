@@ -139,6 +139,12 @@ impl<F: Former> Kind for Ordered<F> {
         }
     }
 
+    fn never_sent(&mut self, key: u8, write: &Self::Write) {
+        if let Some(data) = write.data {
+            self.history.never_sent(key, data);
+        }
+    }
+
     fn abandoned(&mut self, _node: usize, _key: u8, _write: &Self::Write) {}
 
     fn call_read(&mut self) -> u64 {

@@ -422,7 +422,7 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
                 }
                 Ok(Some("crash after a read"))
             }
-            Event::Failed { request, failure, seen, .. } => {
+            Event::Failed { request, failure, seen, sent } => {
                 let (key, write, session) = match self.open.remove(&(node, request)) {
                     Some(Open::Write { key, write, session, .. }) => (key, Some(write), session),
                     Some(Open::Read { key, kind: ReadKind::Session(session), .. }) => {
@@ -434,6 +434,10 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
                     Some(Open::Read { key, .. }) => (key, None, None),
                     None => return Err("a request that nobody made fails".into()),
                 };
+                if !sent && let Some(write) = &write {
+                    self.kind.never_sent(key, write);
+                    marks.hit("write failed before it was sent");
+                }
                 let reads_in_session = session.is_some() && write.is_none();
                 self.free(session);
                 let floor = self.shadows[node].status().floor;
