@@ -488,6 +488,7 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
 
     fn records_replaced(&mut self, node: usize) {
         self.shadows[node] = self.machine(node, 0);
+        self.founded[node] = false; // unless a record of the checkpoint says otherwise
     }
 
     fn issued(&mut self, _node: usize, _record: Record<'_, K::Value>) -> Result<(), String> {
