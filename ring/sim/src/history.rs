@@ -156,7 +156,7 @@ impl<T: Mark> History<T> {
         // what the client had seen was on an erased disk alone, and once the floor is above it, it is not waited for
         let is_acknowledged = entry.acknowledged.iter().any(|(_, tag, _)| *tag == seen);
         let may_be_lost = entry.erased && !is_acknowledged;
-        if includes || (found.is_none() && may_be_lost) {
+        if includes || may_be_lost {
             return Ok(());
         }
         Err(format!("key {key}: a client that had seen {seen:?} read {found:?}"))
