@@ -56,6 +56,8 @@ pub struct StoreSubject<K: Kind, S: Storage> {
     purged: u64,
     /// The highest floor of any node.
     floor: u64,
+    /// What was found while a record was written.
+    violation: Option<String>,
     stopped: bool,
     /// The members that keys move to.
     moving_to: Option<u64>,
@@ -200,6 +202,16 @@ impl<K: Kind, S: Storage + 'static> StoreSubject<K, S> {
         self.layouts.last().map_or_else(Vec::new, |layout| holders(layout, &[key]))
     }
 
+    /// The floor of a node is this: true if it is the first one to have it.
+    fn raise_floor(&mut self, node: usize, floor: u64) -> Result<bool, String> {
+        if floor <= self.floor {
+            return Ok(false);
+        }
+        self.check_floor(node, floor)?;
+        self.floor = floor;
+        Ok(true)
+    }
+
     /// The floor rises at a node, the first one: whatever is up to it, kept for others or not, is on the disks of all replicas, but of those that are rebuilt.
     fn check_floor(&self, node: usize, floor: u64) -> Result<(), String> {
         let layout = &self.layouts[self.goes_by[node]];
@@ -289,6 +301,7 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
             completed: 0,
             purged: 0,
             floor: 0,
+            violation: None,
             stopped: false,
         };
         let all = (2 << nodes) - 2;
@@ -484,6 +497,11 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
         self.purged += u64::from(Shown(&record).to_string().starts_with("Purged"));
         self.shadows[node].restore(record).unwrap();
         self.founded[node] = self.shadows[node].status().founded;
+        // a node that crashes right after it wrote the floor down purges as soon as it is back
+        let floor = self.shadows[node].status().floor;
+        if let Err(violation) = self.raise_floor(node, floor) {
+            self.violation.get_or_insert(violation);
+        }
     }
 
     fn records_replaced(&mut self, node: usize) {
@@ -539,11 +557,11 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
         machine: &Self::Machine,
         marks: &mut Marks,
     ) -> Result<(), String> {
-        let floor = machine.status().floor;
-        if floor > self.floor {
+        if let Some(violation) = self.violation.take() {
+            return Err(violation);
+        }
+        if self.raise_floor(node, machine.status().floor)? {
             marks.hit("floor raised");
-            self.check_floor(node, floor)?;
-            self.floor = floor;
         }
         if machine.status().hints > 0 {
             marks.hit("hints kept");
