@@ -47,6 +47,8 @@ struct Past {
     acknowledged: Option<u64>,
     /// It was acknowledged, and not by a quorum.
     weak: bool,
+    /// It was not on a quorum when a disk was erased: it may have been on that one alone, whoever was told of it or is still to be.
+    may_be_lost: bool,
     /// A client that had seen it has replaced it, or tried to.
     may_be_replaced: bool,
     /// When that was acknowledged.
@@ -168,6 +170,7 @@ impl Kind for Dotted {
             observed: false,
             acknowledged: None,
             weak: false,
+            may_be_lost: false,
             may_be_replaced: false,
             replaced: None,
         });
@@ -247,7 +250,8 @@ impl Kind for Dotted {
         value: Option<&Values>,
     ) -> Result<(), String> {
         self.observe(key, value);
-        self.check(key, value, |past| past.observed && past.is_in(seen), 0)
+        let must = |past: &Past| past.observed && !past.may_be_lost && past.is_in(seen);
+        self.check(key, value, must, 0)
     }
 
     fn saw(&mut self, node: usize, _now: Instant, key: u8, value: &Values) {
@@ -261,8 +265,7 @@ impl Kind for Dotted {
     fn forget_weak(&mut self) {
         for past in self.keys.values_mut().flatten() {
             past.weak = false;
-            // one that is not on a quorum may have been on that disk alone, whoever was told of it
-            past.observed &= past.acknowledged.is_some();
+            past.may_be_lost |= past.acknowledged.is_none();
         }
     }
 
