@@ -78,6 +78,8 @@ pub(crate) struct Pass {
     pub(crate) offered: InlineList<u8, OFFERED_BYTES>,
     /// Wanted keys are looked for from here on.
     wanted_from: Token,
+    /// One of the keys that the other wants has changed since it was offered.
+    has_changed: bool,
     peers: Peers,
 }
 
@@ -273,6 +275,7 @@ impl Sweep {
             retry_at: reads.now,
             offered: InlineList::with_limit(OFFERED_BYTES),
             wanted_from: Token::MIN,
+            has_changed: false,
             peers: Peers::default(),
         });
         self.choose(reads);
@@ -356,15 +359,18 @@ impl Sweep {
         self.pass.as_mut().filter(|pass| pass.peer == from && pass.number == number)
     }
 
-    /// The run is the same there, or has become so.
+    /// The run is the same there, or has become so; or it is compared again.
     fn advance(&mut self, now: Instant, config: &Config) {
         let Some(pass) = &mut self.pass else { return };
-        if pass.run.last == Token::MAX {
+        let again = core::mem::replace(&mut pass.has_changed, false);
+        if pass.run.last == Token::MAX && !again {
             self.send(Step::End, now, config);
         } else {
             let read = u64::from(pass.run.read).min(MAX_RUN as u64);
-            pass.run = Run::empty(pass.run.last.next(), pass.run.last.next());
+            let next = if again { pass.run.first } else { pass.run.last.next() };
+            pass.run = Run::empty(next, next);
             pass.step = Step::Choose;
+            pass.wants_all &= !again;
             // what was repaired has its pace from the round trips
             self.next_at = now.after(config.sweep_us.saturating_mul(read) >> MAX_RUN_BITS);
         }
@@ -406,6 +412,7 @@ impl Sweep {
         if pass.step == Step::Offer {
             pass.step = Step::Repair { wanted, under_way: 0 };
             pass.wanted_from = pass.run.first;
+            pass.has_changed = false;
             pass.wants_all = count(wanted) as u64 >= pass.run.keys;
             self.next_at = now;
             if wanted == 0 {
@@ -459,11 +466,12 @@ impl Sweep {
             let (from, last) = (pass.wanted_from, pass.run.last);
             let mut keys = reads.shared_with(pass.peer).digests(from, last, pass.salt);
             let is_offered = |digest: u64| offered == Some(digest.to_le_bytes());
-            // one that has changed since is left to the next pass
             if let Some((entry, _)) = keys.find(|(_, digest)| is_offered(*digest)) {
                 pass.wanted_from = entry.token; // those after it in the offer are not before it here
                 return Some((pass.peer, entry));
             }
+            // the other has neither what was offered nor what it has become
+            pass.has_changed = true;
             *wanted &= !bit(place);
         }
     }

@@ -70,3 +70,37 @@ fn sweep_sends_what_is_durable_only() {
     }
     assert_eq!(net.node(2).local(b"k"), Some(&Tagged::nth(2, 6)));
 }
+
+#[test]
+fn key_that_changes_after_it_was_offered_is_compared_again() {
+    let mut net = Net::<Register>::new(&[1, 2], &Same::new(&[1, 2]));
+    let options = WriteOptions { level: Level::One, ..WriteOptions::default() };
+    let now = net.now;
+    net.node(1).write(now, b"a", Tagged::nth(1, 5), options).unwrap();
+    // nothing of it comes to node 2, until the request is given up
+    for _ in 0..config().attempts {
+        net.settle_disks();
+        net.wire.clear();
+        net.tick(config().retry_us);
+    }
+    net.wire.clear();
+    net.tick(config().sweep_us);
+    // the summary differs, the key is offered, and wanted
+    for _ in 0..3 {
+        let envelope = net.wire.pop_front().unwrap();
+        net.give(&envelope).unwrap();
+    }
+    let want = net.wire.pop_front().unwrap();
+    let now = net.now;
+    net.node(1).write(now, b"a", Tagged::nth(2, 6), options).unwrap();
+    net.settle_disks();
+    net.wire.clear();
+    net.told(1);
+    net.give(&want).unwrap();
+    net.run();
+    assert_eq!(net.told(1), []); // node 2 has no value yet, so the sweep is not over
+    net.tick(config().sweep_us);
+    net.run();
+    assert!(net.told(1).contains(&Told::Swept(2)));
+    assert_eq!(net.node(2).local(b"a"), Some(&Tagged::nth(2, 6)));
+}
