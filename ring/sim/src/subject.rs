@@ -325,6 +325,8 @@ impl<K: Kind, S: Storage + 'static> Subject for StoreSubject<K, S> {
         self.erased[node] = true;
         self.kind.forget_weak();
         self.kind.forgot(node);
+        // a session writes with one replica: what it has seen may have been on that disk alone
+        self.sessions.iter_mut().for_each(|session| session.seen.clear());
         self.old.retain(|(from, to, _)| *from != node && *to != node);
     }
 
