@@ -188,8 +188,8 @@ fn repairs_take_as_many_round_trips_as_the_configuration_says() {
 
 #[test]
 fn hand_overs_begin_one_at_a_time_and_become_more() {
-    for (most, trips) in [(1, 1_000), (4, 1 + 1 + 1 + 249), (16, 66), (32, 36)] {
-        assert_eq!(hand_over(1_000, far(most), FAR_US) / FAR_US, trips, "{most} at once");
+    for (most, trips) in [(1, 200), (4, 2 + 50), (16, 4 + 12), (32, 5 + 6)] {
+        assert_eq!(hand_over(200, far(most), FAR_US) / FAR_US, trips, "{most} at once");
     }
 }
 
