@@ -156,7 +156,8 @@ pub(crate) struct Lead {
     wanted: u64,
     /// Who is asked; `None` between two rounds.
     asked: Option<NodeId>,
-    /// Of this round: whether all have answered that they are done, and the sum of their changes.
+    /// Of this round: whether all have answered, and that they are done, and the sum of their changes.
+    all_answered: bool,
     all_done: bool,
     sum: u64,
     /// The sum of the last round, if all were done.
@@ -186,6 +187,7 @@ impl Lead {
             target: 0,
             wanted: 0,
             asked: None,
+            all_answered: false,
             all_done: false,
             sum: 0,
             last_sum: None,
@@ -234,6 +236,12 @@ impl Lead {
             return Next::Nothing;
         }
         if self.asked.is_some() && self.attempt >= config.attempts {
+            // the floor stays; who joins after it is told nevertheless
+            (self.all_answered, self.all_done) = (false, false);
+            let next = layout.node_after(self.asked);
+            if next.is_some() {
+                return self.ask(now, own, next, config);
+            }
             self.end_round(now, config.sweep_pause_us, false);
             return Next::Nothing;
         }
@@ -248,7 +256,7 @@ impl Lead {
             self.target = if layout.is_moving() { floor } else { self.wanted.max(floor) };
             (self.wanted, self.last_sum) = (0, None);
         }
-        (self.all_done, self.sum) = (true, 0);
+        (self.all_answered, self.all_done, self.sum) = (true, true, 0);
         self.ask(now, own, layout.node_after(None), config)
     }
 
@@ -281,6 +289,10 @@ impl Lead {
         let next = layout.node_after(Some(from));
         if next.is_some() {
             return self.ask(now, own, next, config);
+        }
+        if !self.all_answered {
+            self.end_round(now, config.sweep_pause_us, false);
+            return Next::Nothing;
         }
         let stable = self.all_done && self.last_sum == Some(self.sum) && !layout.is_moving();
         let is_open = self.target > floor;

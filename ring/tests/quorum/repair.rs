@@ -6,7 +6,7 @@ use quorate_ring::quorum::{
     Failure, Level, ReadOptions, ReadRepair, RequestError, Tagged, Value as _, WriteOptions,
 };
 
-use super::net::{Net, Same, Told};
+use super::net::{Net, Same, Told, config};
 
 type Cart = Siblings<u32, Inline<4>, Inline<4>>;
 type Register = Tagged<u32>;
@@ -216,6 +216,27 @@ fn changing_set_is_asked_with_both_quorums() {
             *net.node(9) = again;
         }
     }
+}
+
+#[test]
+fn node_joins_while_another_is_down() {
+    let before = Same::new(&[1, 2, 3]);
+    let during = Same { epoch: 2, next: Some(vec![2, 3, 4]), ..before.clone() };
+    let mut net = Net::<Register>::new(&[1, 2, 3, 9], &before);
+    net.add(&[4], &during);
+    for node in [1, 3, 9] {
+        net.node(node).set_layout(during.clone());
+    }
+    // node 2, which is asked before node 4, is down
+    for _ in 0..4 * config().attempts {
+        net.tick(config().retry_us);
+        net.run_among(&[1, 3, 4, 9]);
+    }
+    assert!(net.node(4).status().founded);
+    let now = net.now;
+    net.node(9).write(now, b"k", Tagged::nth(1, 5), write(Level::Quorum)).unwrap();
+    net.run_among(&[1, 3, 4, 9]);
+    assert_eq!(net.told(9), [OK]);
 }
 
 #[test]
