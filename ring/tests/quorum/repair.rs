@@ -240,6 +240,26 @@ fn node_joins_while_another_is_down() {
 }
 
 #[test]
+fn lead_that_joins_waits_until_all_have_told_their_floor() {
+    let before = Same::new(&[2, 3, 4]);
+    let during = Same { epoch: 2, next: Some(vec![1, 2, 3]), ..before.clone() };
+    let mut net = Net::<Register>::new(&[2, 3, 4], &before);
+    net.add(&[1], &during);
+    for node in [2, 3, 4] {
+        net.node(node).set_layout(during.clone());
+    }
+    for (up, founded) in [(&[1, 2, 4][..], false), (&[1, 2, 3, 4], true)] {
+        for _ in 0..4 * config().attempts {
+            net.tick(config().retry_us);
+            net.run_among(up);
+        }
+        net.tick(config().sweep_pause_us);
+        net.run_among(up);
+        assert_eq!(net.node(1).status().founded, founded, "{up:?}");
+    }
+}
+
+#[test]
 fn request_of_an_old_topology_is_refused_and_made_again_with_the_new_one() {
     let old = Same { topology: vec![1, 2], ..Same::new(&[1, 2]) };
     let new = Same { epoch: 2, topology: vec![2, 3], ..Same::new(&[1, 2, 3]) };

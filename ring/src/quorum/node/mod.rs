@@ -172,6 +172,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         config.check()?;
         let requests = Requests::new(id, incarnation, &config);
         let most_repairs = requests.most_repairs(&config);
+        // who joins waits for it
+        let lead_us = if layout.is_moving() { 0 } else { config.purge_us };
         Ok(Self {
             id,
             membership: layout.membership(id),
@@ -182,7 +184,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             handoff: Handoff::new(most_repairs),
             sweep: Sweep::new(most_repairs, Instant::ZERO.after(config.sweep_us)),
             rebuild: Rebuild::default(),
-            lead: Lead::new(Instant::ZERO.after(config.purge_us)),
+            lead: Lead::new(Instant::ZERO.after(lead_us)),
             layout_rotation: 0,
             swept: None,
             now: Instant::ZERO,
