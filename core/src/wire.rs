@@ -155,6 +155,40 @@ impl<'b> Writer<'b> {
         self.raw(bytes);
     }
 
+    /// What `encode` writes, with its length before it: read as [`bytes`](Reader::bytes).
+    ///
+    /// It is called once, and again where it writes more than 127 bytes: it must write the same each time.
+    ///
+    /// ```
+    /// use quorate_core::{Reader, Writer};
+    /// let mut buffer = [0; 8];
+    /// let mut out = Writer::new(&mut buffer);
+    /// out.length_prefixed(|out| {
+    ///     out.u64(300);
+    ///     out.bool(true);
+    /// });
+    /// let bytes = out.finish()?;
+    /// assert_eq!(bytes, [3, 0xac, 0x02, 1]);
+    /// assert_eq!(Reader::new(bytes).bytes(), Ok(&bytes[1..]));
+    /// # Ok::<(), quorate_core::Overflow>(())
+    /// ```
+    #[inline]
+    pub fn length_prefixed(&mut self, encode: impl Fn(&mut Writer<'_>)) {
+        // almost all lengths take one byte: it is left out, and past 127 bytes all that follows is only counted
+        let from = self.position.wrapping_add(1);
+        let room = self.buffer.get_mut(from..).unwrap_or_default();
+        let end = room.len().min(0x7f);
+        let mut short = Writer::new(room.get_mut(..end).unwrap_or_default());
+        encode(&mut short);
+        let len = short.needed();
+        self.u64(len as u64);
+        if len > 0x7f {
+            encode(self);
+        } else {
+            self.position = self.position.wrapping_add(len);
+        }
+    }
+
     /// Bytes alone.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {

@@ -140,6 +140,52 @@ fn what_does_not_fit_is_left_out_and_what_comes_after_is_not_written_into_its_pl
 }
 
 #[test]
+fn length_before_what_is_written_is_that_of_bytes() {
+    for len in (0..=300).chain([0x3fff, 0x4000]) {
+        let content: Vec<u8> = (0..len).map(|at| at as u8 | 1).collect();
+        let mut expected = vec![0; len + 8];
+        let mut out = Writer::new(&mut expected);
+        out.bytes(&content);
+        out.u8(7);
+        let needed = out.needed();
+        expected.truncate(needed);
+        // in a buffer of any size, what does not fit is left out, and told
+        for room in [0, 1, 2, len / 2, needed - 2, needed - 1, needed, needed + 3] {
+            let (calls, mut buffer) = (core::cell::Cell::new(0), vec![0; room]);
+            let mut out = Writer::new(&mut buffer);
+            out.length_prefixed(|out| {
+                calls.set(calls.get() + 1);
+                let (one, other) = content.split_at(len / 3);
+                out.raw(one);
+                out.raw(other);
+            });
+            out.u8(7);
+            assert_eq!(calls.get(), if len < 0x80 { 1 } else { 2 });
+            let written = out.finish();
+            if room < needed {
+                assert_eq!(written, Err(Overflow { needed }), "{len} in {room}");
+            } else {
+                assert_eq!(written, Ok(&expected[..]), "{len} in {room}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lengths_are_within_lengths() {
+    for len in [1, 125, 126, 127, 128, 200] {
+        let content = vec![9; len];
+        let mut buffer = vec![0; 300];
+        let mut out = Writer::new(&mut buffer);
+        out.length_prefixed(|out| out.length_prefixed(|out| out.raw(&content)));
+        let mut outer = Reader::new(out.finish().unwrap());
+        let mut inner = Reader::new(outer.bytes().unwrap());
+        assert_eq!(inner.bytes(), Ok(&content[..]));
+        assert_eq!((inner.finish(), outer.finish()), (Ok(()), Ok(())));
+    }
+}
+
+#[test]
 fn flags_and_lengths_are_checked() {
     assert_eq!(Piece::from_slice(&[2, 0, 0, 0, 0]), Err(DecodeError::Invalid));
     assert_eq!(Piece::from_slice(&[0, 0, 3, 0, 0]), Err(DecodeError::Truncated));

@@ -194,10 +194,7 @@ impl<V: Value> ValueRef<'_, V> {
 impl<'a, V: Value> Wire<'a> for ValueRef<'a, V> {
     fn encode(&self, out: &mut Writer<'_>) {
         match self {
-            Self::Local(value) => {
-                out.u64(value.encoded_len() as u64);
-                value.encode(out);
-            }
+            Self::Local(value) => out.length_prefixed(|out| value.encode(out)),
             Self::Encoded(bytes) => out.bytes(bytes),
         }
     }
