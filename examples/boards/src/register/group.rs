@@ -1,5 +1,6 @@
 use core::time::Duration;
 use std::fs;
+use std::thread;
 use std::time::Instant;
 
 use crate::register::{Found, History};
@@ -17,6 +18,8 @@ pub struct Group<'a> {
 const ANSWER: Duration = Duration::from_secs(20);
 /// A board answers this at once: it asks nobody.
 const AT_ONCE: Duration = Duration::from_secs(5);
+/// Between two turns of what is done while a board is asked: it takes in what it hears.
+const PAUSE: Duration = Duration::from_millis(5);
 
 impl<'a> Group<'a> {
     /// Starts every board, and makes a new cluster of them.
@@ -157,6 +160,30 @@ impl<'a> Group<'a> {
         self.take_read(key, called, reply)
     }
 
+    /// Reads a register at a board once, and does something in turns until it answers.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Violation`], and the error of `turn`.
+    pub fn read_meanwhile(
+        &mut self,
+        id: u64,
+        key: &str,
+        mut turn: impl FnMut(&TestBench) -> Result<(), Failure>,
+    ) -> Result<Result<Found, String>, Failure> {
+        let called = self.history.call();
+        let (console, command) = (self.bench.console(id)?, format!("get {key}"));
+        let reply = thread::scope(|scope| {
+            let asked = scope.spawn(|| console.request(&command, ANSWER));
+            while !asked.is_finished() {
+                turn(self.bench)?;
+                thread::sleep(PAUSE);
+            }
+            Ok(asked.join().unwrap_or(Err(NoReply::Disconnected)))
+        })?;
+        self.take_read(key, called, reply)
+    }
+
     /// Two boards write a register at the same time, and the third reads it; returns what came of each.
     ///
     /// # Errors
@@ -179,7 +206,7 @@ impl<'a> Group<'a> {
         for (id, command) in &commands {
             consoles.push((self.bench.console(*id)?, command));
         }
-        let replies: Vec<Result<Reply, NoReply>> = std::thread::scope(|scope| {
+        let replies: Vec<Result<Reply, NoReply>> = thread::scope(|scope| {
             let ask = |(console, command): (&'_ crate::Console, &'_ String)| {
                 console.request(command, ANSWER)
             };

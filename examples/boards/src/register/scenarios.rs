@@ -25,6 +25,7 @@ pub(crate) const ALL: &[Scenario] = &[
     board("partial", "a write reaches one board alone: once it was read, all read it", partial),
     board("noise", "every wire flips, invents, repeats and loses frames under load", noise),
     board("frames", "truncated, replayed and foreign frames under load", frames),
+    board("replay", "a board that has restarted hears answers to what it asked before", replay),
     board(
         "flash-fail",
         "a board whose flash fails stops and says so; the others go on",
@@ -382,9 +383,6 @@ fn frames(bench: &mut TestBench) -> Result<String, Failure> {
     let mut group = Group::start(bench)?;
     load(&mut group, 6, &[1, 2, 3])?;
     group.bench().disturb(Noise::FRAMES);
-    // a board that has restarted hears answers to what it asked before
-    group.bench().kill(2);
-    group.start_board(2)?;
     group.wait("foreign frames are sent", |group| {
         load(group, 6, &[1, 2, 3])?;
         check_numbers(group)?;
@@ -403,6 +401,46 @@ fn frames(bench: &mut TestBench) -> Result<String, Failure> {
     Ok(format!(
         "{} replayed, {} foreign, {} truncated; {bad} bad frames counted, {unknown} of unknown nodes; {highest} writes of {TARGET}",
         done.replays, done.foreign_frames, done.truncated
+    ))
+}
+
+fn replay(bench: &mut TestBench) -> Result<String, Failure> {
+    const ASKED: usize = 3;
+    let mut group = Group::start(bench)?;
+    for _ in 0..ASKED {
+        group.write(2, TARGET)?;
+    }
+    let mut frames = Vec::new();
+    for other in [1, 3] {
+        let recent = group.bench().wire(other, 2)?.from(other).recent();
+        frames.extend(recent.into_iter().map(|frame| (other, frame)));
+    }
+    // what was answered then is old now
+    load(&mut group, 3, &[1, 3])?;
+    group.bench().kill(2);
+    group.isolate(2, true)?;
+    group.start_board(2)?;
+    if frames.is_empty() {
+        return Err(Failure::unexpected("nothing was answered"));
+    }
+    let (mut asked, mut replayed) = (0, 0);
+    let mut old = frames.iter().cycle();
+    // all of them, in each of its first requests or in later ones
+    while asked < ASKED || replayed < frames.len() {
+        let outcome = group.read_meanwhile(2, TARGET, |bench| {
+            let Some((from, frame)) = old.next() else { return Ok(()) };
+            bench.wire(*from, 2)?.from(*from).inject(&[&[0], frame.as_slice(), &[0]].concat());
+            replayed += 1;
+            Ok(())
+        })?;
+        expect_error(&outcome, "timeout acked=1 required=2")?;
+        asked += 1;
+    }
+    group.isolate(2, false)?;
+    group.converge()?;
+    Ok(format!(
+        "{} old frames, {replayed} times in all, in {asked} requests: not one counts",
+        frames.len()
     ))
 }
 
