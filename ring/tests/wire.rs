@@ -4,6 +4,7 @@
 use crate::common::{List, histories};
 use proptest::prelude::*;
 use quorate_core::{Declared, DecodeError, NodeId, Rng, Shown, Wire};
+use quorate_ring::quorum::{Message, Record, Tagged};
 use quorate_ring::topology::{Entry, MemberState, Topology, TopologyError, Version};
 use quorate_ring::{Inline, Member, TokenRange, Zone, migration};
 use quorate_sim::wire::{check_codec, check_tables};
@@ -156,6 +157,10 @@ fn tables_match_declarations() {
         ("migration::Refusal", migration::Refusal::SHAPE),
         ("migration::Record", migration::Record::<'_, TokenRange>::SHAPE),
         ("migration::Stage", migration::Stage::SHAPE),
+        ("quorum::Message", Message::<'_, Tagged<u32>>::SHAPE),
+        ("quorum::Body", Message::<'_, Tagged<u32>>::BODY),
+        ("quorum::Reason", Message::<'_, Tagged<u32>>::REASON),
+        ("quorum::Record", Record::<'_, Tagged<u32>>::SHAPE),
     ];
     assert_eq!(check_tables("docs/wire/ring.md", &declared), Ok(()));
 }

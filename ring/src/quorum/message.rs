@@ -37,18 +37,28 @@ wire! {
     /// ```
     #[derive(Clone, PartialEq, Eq, Debug)]
     pub struct Message<'a, V: Value> {
-        /// The coordinator's incarnation, and the number of its request: an answer repeats both.
+        /// The incarnation of who asks: an answer repeats it.
         pub(crate) incarnation: u64,
+        /// The number of the request: an answer repeats it.
         pub(crate) number: u64,
-        /// The number of changes of the topology that the sender goes by …
+        /// The number of changes of the topology that the sender goes by.
         pub(crate) epoch: u64,
-        /// … and the hash of it.
+        /// The hash of that topology.
         pub(crate) digest: u64,
+        /// What is asked or answered.
         pub(crate) body: Body<'a, V>,
     }
 }
 
-impl<V: Value> Message<'_, V> {
+impl<'a, V: Value> Message<'a, V> {
+    /// What a body consists of, for the tables of the documentation.
+    #[doc(hidden)]
+    pub const BODY: Shape = Body::<'a, V>::SHAPE;
+
+    /// What a reason consists of.
+    #[doc(hidden)]
+    pub const REASON: Shape = Reason::SHAPE;
+
     pub(crate) const fn version(&self) -> Version {
         Version { epoch: self.epoch, digest: self.digest }
     }

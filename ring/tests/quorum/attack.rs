@@ -585,7 +585,8 @@ fn key_that_is_written_more_often_than_the_disk_finishes_can_be_read() {
         net.run();
         // a record comes before the disk of node 2 has finished the one before
         let disk = &mut net.disks.iter_mut().find(|(at, ..)| *at == 2).unwrap().2;
-        if let Some((ticket, _)) = disk.drain(..before).last() {
+        let finished = disk.drain(..before).next_back();
+        if let Some((ticket, _)) = finished {
             net.node(2).persisted(ticket);
         }
         net.run();
@@ -596,7 +597,7 @@ fn key_that_is_written_more_often_than_the_disk_finishes_can_be_read() {
     assert_eq!(read_at, Some(3));
     // and it takes writes as before
     let disk = &mut net.disks.iter_mut().find(|(at, ..)| *at == 2).unwrap().2;
-    let (ticket, _) = disk.drain(..).last().unwrap();
+    let (ticket, _) = disk.drain(..).next_back().unwrap();
     net.node(2).persisted(ticket);
     net.slow_disks.clear();
     net.node(1).write(now, b"k", Tagged::nth(99, 5), write(Level::All)).unwrap();

@@ -149,3 +149,28 @@ fn write_that_is_not_later_than_what_is_there_fails_and_is_not_sent() {
     assert_eq!(net.told(1), [Told::Failed(Failure::Behind, Some(at(9, 5)))]);
     assert_eq!(net.failed_sent, [false]);
 }
+
+/// What the bytes of messages and records are, in this version and in later ones.
+#[test]
+fn bytes_are_stable() {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut net = Net::<Cell>::new(&[1, 2], &Same::new(&[1, 2]));
+    let now = net.now;
+    net.node(1).write(now, b"k", at(300, 5), write(Level::All)).unwrap();
+    net.settle_disks();
+    let asked = net.wire.pop_front().unwrap();
+    assert_eq!(hex(&asked.bytes), "0780800401000000016b0780804b01000105");
+    net.give(&asked).unwrap();
+    let answer = net.wire.pop_front().unwrap();
+    assert_eq!(hex(&answer.bytes), "0780800401000200");
+    net.give(&answer).unwrap();
+    net.node(1).read(now, b"k", read(Level::All)).unwrap();
+    net.settle_disks();
+    let asked = net.wire.pop_front().unwrap();
+    assert_eq!(hex(&asked.bytes), "0780800801000300016b");
+    net.give(&asked).unwrap();
+    let answer = net.wire.pop_front().unwrap();
+    assert_eq!(hex(&answer.bytes), "07808008010004010780804b0100010500");
+    let records: Vec<_> = net.disks[1].1.iter().map(|record| hex(record)).collect();
+    assert_eq!(records, ["0301", "00016b0780804b01000105"]);
+}
