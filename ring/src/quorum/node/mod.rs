@@ -79,6 +79,9 @@ use crate::quorum::{
 /// one of those that are to follow ([`Layout::next_replicas`]). When [`Status::synchronized`] is true of every node, what was written before is there too, and the
 /// second has the new replicas alone. A node that holds a key no longer drops it then.
 ///
+/// A node that joins takes part once the node with the lowest id has told it the floor: while that
+/// one is down, it waits.
+///
 /// ```
 /// use quorate_core::{Instant, Machine, NodeId, Output};
 /// use quorate_ring::quorum::{Config, Event, Inline, Lww, Node, ReadOptions, Replicated, WriteOptions};
