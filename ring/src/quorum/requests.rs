@@ -824,7 +824,9 @@ impl<V: Value, S: Storage> InFlight<V, S> {
                 |value: &V| matches!(value.compare(other), Causality::Equal | Causality::After);
             value.as_ref().is_some_and(includes)
         };
+        // with the floor at 0 nothing was purged, not even what has a clock of 0
         if let Some(found) = &value
+            && self.purged > 0
             && found.clock() <= self.purged
             && !includes(&self.value, found)
         {

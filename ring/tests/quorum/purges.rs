@@ -114,3 +114,16 @@ fn old_sibling_that_was_long_on_its_way_is_not_read_beside_a_newer_one() {
     let [Told::Found(Some(found))] = &told[..] else { panic!("{told:?}") };
     assert_eq!(found, &new);
 }
+
+#[test]
+fn value_with_a_clock_of_0_is_read() {
+    let mut net = Net::<Cell>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
+    let (now, all) = (net.now, WriteOptions { level: Level::All, ..WriteOptions::default() });
+    let first = Cell::new(Stamp::default(), 5);
+    net.node(1).write(now, b"k", first.clone(), all).unwrap();
+    net.run();
+    let level = Level::All;
+    net.node(1).read(now, b"k", ReadOptions { level, ..ReadOptions::default() }).unwrap();
+    net.run();
+    assert_eq!(net.told(1), [OK, Told::Found(Some(first))]);
+}
