@@ -138,6 +138,16 @@
 //! * **Which nodes are down**, from a failure detector, if there is one:
 //!   [`set_down`](Node::set_down). Without it requests wait for the retry.
 //! * **Changes of the replicas in two steps**, with the [layouts](Node#changing-the-replicas) between.
+//!   In one step the new replicas have nothing, and the old ones drop what they have: the keys are
+//!   lost.
+//! * **A limit of the floor** where the [clocks](Value::clock) of values are those of a wall, as those
+//!   of [`Lww`] are: [`limit_floor`](Node::limit_floor) on every node, or one delete by a clock that is
+//!   years ahead ends all writes for as long.
+//! * **A new actor for siblings and CRDTs after an erased disk**:
+//!   [`Actor::next_incarnation`](quorate_clocks::Actor::next_incarnation). The dots of the old one
+//!   would be given twice. Each actor takes a place in the context.
+//! * **A context for each key** that a session reads or writes, for
+//!   [`read_at_least`](Node::read_at_least): that of one key is none of another's.
 //!
 //! # Sources
 //!

@@ -76,8 +76,9 @@ use crate::quorum::{
 /// # Changing the replicas
 ///
 /// In two steps, each a [layout](Self::set_layout) with a version of its own that all nodes come to go by. In the first, requests need a quorum of the present replicas and
-/// one of those that are to follow ([`Layout::next_replicas`]). When [`Status::synchronized`] is true of every node, what was written before is there too, and the
-/// second has the new replicas alone. A node that holds a key no longer drops it then.
+/// one of those that are to follow ([`Layout::next_replicas`]). When [`Status::synchronized`] is true of every node, with that layout's version in
+/// [`Status::version`], what was written before is there too, and the second has the new replicas alone. That takes some rounds of
+/// [sweeps](Config::sweep_pause_us): one with each other node, and at least two. A node that holds a key no longer drops it then.
 ///
 /// A node that joins takes part once the node with the lowest id has told it the floor: while that
 /// one is down, it waits.
