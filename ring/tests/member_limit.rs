@@ -49,7 +49,7 @@ fn topology_takes_65_535_members_and_no_more() {
     for id in 0..65_535 {
         [1, 1].into_iter().for_each(|number| out.u64(number)); // its incarnation, and when it changed
         out.u8(0); // it joins
-        [id, 1, 0].into_iter().for_each(|number| out.u64(number));
+        [id, 1, 0, 1].into_iter().for_each(|number| out.u64(number));
     }
     let len = out.needed();
     bytes.truncate(len);

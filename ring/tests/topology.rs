@@ -82,7 +82,7 @@ fn of_two_changes_of_one_member_the_later_holds() {
     here.set_state(node(1), Down).unwrap();
     there.merge(&here).unwrap();
     let entry = there.get(node(1)).unwrap();
-    assert_eq!((entry.state(), entry.member().weight), (Down, 7));
+    assert_eq!((entry.state(), entry.next_member().weight), (Down, 7));
 }
 
 #[test]
@@ -337,4 +337,33 @@ fn removal_holds_in_its_incarnation() {
     removed.merge(&both).unwrap();
     assert_eq!(again, removed);
     assert_eq!(again.get(node(1)).unwrap().state(), MemberState::Removed);
+}
+
+#[test]
+fn weight_of_a_holder_changes_with_the_moves() {
+    let mut list = Large::new();
+    (1..=3).for_each(|id| drop(list.join(Member::new(node(id))).unwrap()));
+    list.complete_moves().unwrap();
+    let before = list.version();
+    list.set_weight(node(2), 40).unwrap();
+    assert_ne!(list.version().digest, before.digest);
+    let weights = |list: &Large| -> (Vec<u16>, Vec<u16>) {
+        let weight = |member: Member| member.weight;
+        (list.holders().map(weight).collect(), list.next_holders().map(weight).collect())
+    };
+    assert_eq!(weights(&list), (vec![1, 1, 1], vec![1, 40, 1]));
+    // taken back before anything was moved
+    let mut back = list.clone();
+    back.set_weight(node(2), 1).unwrap();
+    assert_eq!(weights(&back), (vec![1; 3], vec![1; 3]));
+    assert_eq!(back.version().digest, before.digest);
+    // one that joins holds nothing yet
+    list.join(Member::new(node(4))).unwrap();
+    list.set_weight(node(4), 9).unwrap();
+    assert_eq!(list.get(node(4)).unwrap().member().weight, 9);
+    list.complete_moves().unwrap();
+    assert_eq!(weights(&list), (vec![1, 40, 1, 9], vec![1, 40, 1, 9]));
+    let epoch = list.epoch();
+    list.complete_moves().unwrap();
+    assert_eq!(list.epoch(), epoch);
 }

@@ -30,12 +30,15 @@ fn list() -> List {
 fn encoding_is_stable() {
     assert_eq!(hex(&List::new()), "000000");
     let mut list = list();
-    assert_eq!(hex(&list), "050003 010100010100 050504040100 010401ac02c80107".replace(' ', ""));
+    assert_eq!(
+        hex(&list),
+        "050003 01010001010001 05050404010001 010401ac02c80107c801".replace(' ', "")
+    );
     let delta = list.set_state(NodeId::new(1), MemberState::Up).unwrap();
-    assert_eq!(hex(&delta), "060001010601010100");
+    assert_eq!(hex(&delta), "06000101060101010001");
     let delta = list.forget(NodeId::new(4)).unwrap();
-    assert_eq!(hex(&delta), "070502010601010100010401ac02c80107");
-    assert_eq!(hex(&list), "070502 010601010100 010401ac02c80107".replace(' ', ""));
+    assert_eq!(hex(&delta), "07050201060101010001010401ac02c80107c801");
+    assert_eq!(hex(&list), "070502 01060101010001 010401ac02c80107c801".replace(' ', ""));
     assert_eq!(hex(&Version { epoch: 300, digest: 5 }), "ac0205");
 }
 
@@ -56,8 +59,8 @@ fn text_names_what_is_in_it() {
 
 #[test]
 fn lists_that_no_change_leads_to_are_refused() {
-    // epoch, forgotten, entries: incarnation, changed, state, node, weight, zone
-    let sound = [9, 3, 3, 2, 4, 1, 1, 1, 0, 8, 8, 4, 2, 1, 0, 5, 5, 0, 3, 1, 0];
+    // epoch, forgotten, entries: incarnation, changed, state, node, weight, zone, next weight
+    let sound = [9, 3, 3, 2, 4, 1, 1, 1, 0, 6, 8, 8, 4, 2, 1, 0, 1, 5, 5, 0, 3, 1, 0, 1];
     let list = List::from_slice(&sound).unwrap();
     assert_eq!(list.entries().len(), 3);
     let with = |at: usize, byte: u8| {
@@ -76,9 +79,12 @@ fn lists_that_no_change_leads_to_are_refused() {
         (6, 2),  // twice
         (6, 3),  // not sorted
         (7, 0),  // without a weight
-        (9, 7),  // removed, and changed afterwards
-        (10, 9), // the same
-        (15, 6), // changed before it joined
+        (9, 0),  // is to be without one
+        (10, 7), // removed, and changed afterwards
+        (11, 9), // the same
+        (16, 2), // removed, and is to have another weight
+        (17, 6), // changed before it joined
+        (23, 2), // joins, and is to have another weight
     ];
     for (at, byte) in wrong {
         assert_eq!(with(at, byte), Err(DecodeError::Invalid), "{byte} at {at}");
@@ -138,10 +144,11 @@ fn longest_list_is_as_long_as_documented() {
         MemberState::Up.encode(&mut out);
         let member = Member::new(NodeId::new(u64::MAX - 16 + id)).with_weight(u16::MAX);
         member.in_zone(Zone::new(u16::MAX)).encode(&mut out);
+        out.u64(u64::from(u16::MAX));
     }
     let bytes = out.finish().unwrap();
     assert!(List::from_slice(bytes).is_ok());
-    assert_eq!(bytes.len(), 18 + 1 + 35 * 16);
+    assert_eq!(bytes.len(), 18 + 1 + 38 * 16);
 }
 
 #[test]

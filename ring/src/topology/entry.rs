@@ -22,13 +22,16 @@ wire! {
         state: MemberState,
         /// The node, its weight and its zone.
         member: Member,
+        /// The weight that it is to have: its own, unless that is to change.
+        next_weight: u16,
     }
 }
 
 impl Entry {
     /// A member that joins.
     pub(super) const fn joining(incarnation: u64, epoch: u64, member: Member) -> Self {
-        Self { incarnation, changed: epoch, state: MemberState::Joining, member }
+        let (state, next_weight) = (MemberState::Joining, member.weight);
+        Self { incarnation, changed: epoch, state, member, next_weight }
     }
 
     /// A removal begins an incarnation, so that changes of the one before do not undo it.
@@ -37,22 +40,50 @@ impl Entry {
             MemberState::Removed => epoch,
             _ => self.incarnation,
         };
-        Self { incarnation, changed: epoch, state, ..self }
+        Self { incarnation, changed: epoch, state, ..self }.without_idle_weight()
     }
 
-    pub(super) const fn with_weight(self, epoch: u64, weight: u16) -> Self {
-        Self { changed: epoch, member: self.member.with_weight(weight), ..self }
+    /// Only one that holds keys is to have another weight.
+    const fn without_idle_weight(self) -> Self {
+        match self.state {
+            MemberState::Joining | MemberState::Removed => {
+                Self { next_weight: self.member.weight, ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// One that holds keys has its old weight until they are moved.
+    pub(super) const fn with_weight(self, epoch: u64, next_weight: u16) -> Self {
+        let member = match self.state {
+            MemberState::Joining => self.member.with_weight(next_weight),
+            _ => self.member,
+        };
+        Self { changed: epoch, member, next_weight, ..self }
+    }
+
+    /// What it is once keys are moved; `None` if it is that already.
+    pub(super) fn moved(self, epoch: u64) -> Option<Self> {
+        let member = self.next_member();
+        let moved = Self { changed: epoch, member, ..self };
+        match self.state {
+            MemberState::Joining => Some(moved.with_state(epoch, MemberState::Up)),
+            MemberState::Leaving => Some(moved.with_state(epoch, MemberState::Removed)),
+            MemberState::Removed => None,
+            _ => (self.member != member).then_some(moved),
+        }
     }
 
     /// Whether changes can lead to it.
     pub(super) fn is_sound(&self) -> bool {
-        let Self { incarnation, changed, state, member } = *self;
+        let Self { incarnation, changed, state, member, next_weight } = *self;
         let epochs = match state {
             MemberState::Joining => incarnation <= changed,
             MemberState::Removed => incarnation == changed,
             _ => incarnation < changed,
         };
-        member.weight > 0 && incarnation > 0 && epochs
+        let weights = next_weight > 0 && self.without_idle_weight().next_weight == next_weight;
+        member.weight > 0 && weights && incarnation > 0 && epochs
     }
 
     /// What an entry generated from bytes becomes, so that it is sound more often.
@@ -61,7 +92,26 @@ impl Entry {
             MemberState::Removed => self.changed,
             _ => self.incarnation.min(self.changed),
         };
-        Self { incarnation, ..self }
+        Self { incarnation, next_weight: self.next_weight.max(1), ..self }.without_idle_weight()
+    }
+
+    /// The node with the weight that it is to have, and its zone.
+    ///
+    /// ```
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{Inline, Member};
+    /// # use quorate_ring::topology::{MemberState, Topology, TopologyError};
+    /// let mut topology = Topology::<Inline<4>>::new();
+    /// topology.join(Member::new(NodeId::new(1)))?;
+    /// topology.set_state(NodeId::new(1), MemberState::Up)?;
+    /// topology.set_weight(NodeId::new(1), 3)?;
+    /// let entry = topology.entries()[0];
+    /// assert_eq!((entry.member().weight, entry.next_member().weight), (1, 3));
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[must_use]
+    pub const fn next_member(&self) -> Member {
+        self.member.with_weight(self.next_weight)
     }
 
     /// The node, its weight and its zone.
@@ -113,9 +163,9 @@ impl Entry {
         self.incarnation
     }
 
-    fn rank(&self) -> (u64, bool, u64, MemberState, Member) {
-        let Self { incarnation, changed, state, member } = *self;
-        (incarnation, state == MemberState::Removed, changed, state, member)
+    fn rank(&self) -> (u64, bool, u64, MemberState, Member, u16) {
+        let Self { incarnation, changed, state, member, next_weight } = *self;
+        (incarnation, state == MemberState::Removed, changed, state, member, next_weight)
     }
 }
 

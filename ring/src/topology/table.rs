@@ -180,16 +180,22 @@ impl<S: Storage> Topology<S> {
         })
     }
 
-    /// A member's weight changes.
+    /// A member's weight is to change: that of [`next_holders`](Self::next_holders) does at once, and that of [`holders`](Self::holders) with
+    /// [`complete_moves`](Self::complete_moves), when its keys are moved. One that joins holds none yet, and has it at once.
     ///
     /// ```
     /// # use quorate_core::NodeId;
     /// # use quorate_ring::{Inline, Member};
-    /// # use quorate_ring::topology::{Topology, TopologyError};
+    /// # use quorate_ring::topology::{MemberState, Topology, TopologyError};
     /// let mut topology = Topology::<Inline<4>>::new();
     /// topology.join(Member::new(NodeId::new(1)))?;
+    /// topology.set_state(NodeId::new(1), MemberState::Up)?;
     /// topology.set_weight(NodeId::new(1), 3)?;
-    /// assert_eq!(topology.entries()[0].member().weight, 3);
+    /// let weights = |list: &Topology<_>| (list.holders().next().map(|it| it.weight), list.next_holders().next().map(|it| it.weight));
+    /// assert_eq!(weights(&topology), (Some(1), Some(3)));
+    /// // copy what `Plan` lists
+    /// topology.complete_moves()?;
+    /// assert_eq!(weights(&topology), (Some(3), Some(3)));
     /// # Ok::<(), TopologyError>(())
     /// ```
     ///
@@ -206,7 +212,7 @@ impl<S: Storage> Topology<S> {
         })
     }
 
-    /// Every member that joins is up, and every one that leaves is removed, all in one change: the members of
+    /// Every member that joins is up, every one that leaves is removed, and every one has the weight that it was to have, all in one change: the members of
     /// [`next_holders`](Self::next_holders) become those of [`holders`](Self::holders). If none is on its way, nothing changes.
     ///
     /// **Call it when the moves of a [`Plan`](crate::Plan) are copied**, from the placement of `holders` to that of `next_holders`, and drop after
@@ -239,12 +245,8 @@ impl<S: Storage> Topology<S> {
         let epoch = self.next_epoch()?;
         let mut delta = self.like();
         for entry in self.entries.iter_mut() {
-            let state = match entry.state() {
-                MemberState::Joining => MemberState::Up,
-                MemberState::Leaving => MemberState::Removed,
-                _ => continue,
-            };
-            *entry = entry.with_state(epoch, state);
+            let Some(moved) = entry.moved(epoch) else { continue };
+            *entry = moved;
             delta.entries.push(*entry)?; // there is room for as many as here
         }
         if !delta.entries.is_empty() {
@@ -338,6 +340,10 @@ impl<S: Storage> Topology<S> {
             hasher.write(&weight.to_le_bytes());
             hasher.write(&zone.get().to_le_bytes());
             hasher.write(&[entry.state().number()]);
+            let next = entry.next_member().weight;
+            if next != weight {
+                hasher.write(&next.to_le_bytes());
+            }
         }
         Version { epoch: self.epoch, digest: hasher.finish() }
     }
@@ -384,7 +390,7 @@ impl<S: Storage> Topology<S> {
     /// ```
     pub fn next_holders(&self) -> impl Iterator<Item = Member> {
         let holders = self.entries.iter().filter(|entry| entry.state().will_hold());
-        holders.map(Entry::member)
+        holders.map(Entry::next_member)
     }
 
     /// How many members there may be, removed ones included.
