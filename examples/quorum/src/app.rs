@@ -177,7 +177,11 @@ impl<V: Stored> App for Keeper<V> {
                 let begun = machine.read(now, &key, options);
                 self.begin(begun, reply);
             }
-            Ask::Follow(layout) => machine.set_layout(*layout),
+            Ask::Follow(layout) => {
+                if let Err(refused) = machine.set_layout(*layout) {
+                    eprintln!("a node does not go by the next layout: {refused}");
+                }
+            }
             Ask::Reach(node, address) => {
                 self.watch(now, node);
                 self.reach.push((node, address));

@@ -145,7 +145,7 @@ impl<K: Kind, S: Storage + 'static> StoreSubject<K, S> {
             if let Some(machine) = access.machine(node) {
                 self.goes_by[node] += 1;
                 self.kind.forgot(node);
-                machine.set_layout(self.layouts[self.goes_by[node]].clone());
+                machine.set_layout(self.layouts[self.goes_by[node]].clone()).unwrap();
             }
             return;
         }

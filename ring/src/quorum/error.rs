@@ -1,5 +1,6 @@
 use core::fmt;
 
+use crate::Token;
 use crate::topology::Version;
 
 /// Why no request can be made at such a level.
@@ -105,6 +106,54 @@ impl fmt::Display for RequestError {
 }
 
 impl core::error::Error for RequestError {}
+
+/// Why a node does not go by a layout. Nothing was changed.
+///
+/// ```
+/// use quorate_ring::quorum::{Config, Inline, LayoutError, Node, Replicated, Tagged};
+/// # use quorate_core::NodeId;
+/// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+/// # let version = |epoch| Version { epoch, digest: 0 };
+/// # let mut ring = HashRing::<quorate_ring::Inline<2, 32>>::new(KeyHash::default(), 16);
+/// # ring.add(Member::new(NodeId::new(1)))?;
+/// let old = Replicated::new(version(1), ring.clone(), 1);
+/// let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, old, Config::lan())?;
+/// ring.add(Member::new(NodeId::new(2)))?;
+/// let new = Replicated::new(version(2), ring, 1); // node 2 has none of the keys yet
+/// assert!(matches!(node.set_layout(new), Err(LayoutError::Unannounced { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum LayoutError {
+    /// Its version is older than the present one.
+    Older {
+        /// The present one.
+        present: Version,
+    },
+    /// Keys would have other replicas, and not those that were [to follow](super::Layout::next_replicas): what the present ones hold would be lost.
+    Unannounced {
+        /// The first token of which that is so.
+        at: Token,
+    },
+}
+
+impl fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Older { present } => {
+                write!(f, "the layout is older than the present one, {present}")
+            }
+            Self::Unannounced { at } => write!(
+                f,
+                "keys at {at} would have other replicas, which have not been made to follow: set a layout with both first"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for LayoutError {}
 
 /// How a request ended that was not carried out by as many replicas as it asked for.
 ///

@@ -138,8 +138,8 @@
 //! * **Which nodes are down**, from a failure detector, if there is one:
 //!   [`set_down`](Node::set_down). Without it requests wait for the retry.
 //! * **Changes of the replicas in two steps**, with the [layouts](Node#changing-the-replicas) between.
-//!   In one step the new replicas have nothing, and the old ones drop what they have: the keys are
-//!   lost.
+//!   In one step the new replicas have nothing, and the old ones drop what they have: a running node
+//!   refuses that, but one that starts with a layout cannot tell.
 //! * **A limit of the floor** where the [clocks](Value::clock) of values are those of a wall, as those
 //!   of [`Lww`] are: [`limit_floor`](Node::limit_floor) on every node, or one delete by a clock that is
 //!   years ahead ends all writes for as long.
@@ -162,6 +162,7 @@
 //! * Terry et al., "Session Guarantees for Weakly Consistent Replicated Data", PDIS 1994: what
 //!   `read_at_least` is for.
 
+mod change;
 mod config;
 mod coordinator;
 mod digest;
@@ -197,7 +198,7 @@ mod value;
 
 pub use config::{Config, ConfigError};
 pub use coordinator::{Coordinator, CoordinatorStatus};
-pub use error::{Failure, LevelError, RequestError};
+pub use error::{Failure, LayoutError, LevelError, RequestError};
 pub use event::Event;
 pub use layout::{Layout, Membership, Replicated};
 pub use level::{Level, Order, ReadOptions, ReadRepair, WriteOptions};

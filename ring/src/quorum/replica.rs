@@ -1,6 +1,8 @@
 use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket};
 
-use super::{Config, ConfigError, Event, Layout, Message, Node, Record, Status, Storage, Value};
+use super::{
+    Config, ConfigError, Event, Layout, LayoutError, Message, Node, Record, Status, Storage, Value,
+};
 
 /// A replica of the quorum store: it holds keys, and makes no requests for an application of its own.
 ///
@@ -200,12 +202,36 @@ impl<V: Value + 'static, L: Layout, S: Storage> Replica<V, L, S> {
     /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 3);
     /// # let mut replica = Replica::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
     /// let next = replica.layout().clone().in_version(Version { epoch: 2, digest: 0 });
-    /// replica.set_layout(next);
+    /// replica.set_layout(next)?;
     /// assert_eq!(replica.status().version.epoch, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn set_layout(&mut self, layout: L) {
-        self.0.set_layout(layout);
+    ///
+    /// # Errors
+    ///
+    /// [`LayoutError`]; nothing was changed.
+    pub fn set_layout(&mut self, layout: L) -> Result<(), LayoutError> {
+        self.0.set_layout(layout)
+    }
+
+    /// The same, whatever the layout says: **keys may be lost**, as [`Node::force_layout`] has it.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Replica, Replicated, Tagged};
+    /// # use quorate_core::{Machine, NodeId};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let version = |epoch| Version { epoch, digest: 0 };
+    /// # let mut ring = HashRing::<quorate_ring::Inline<2, 32>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2].map(|id| Member::new(NodeId::new(id))))?;
+    /// let old = Replicated::new(version(1), ring.clone(), 2);
+    /// let mut replica = Replica::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, old, Config::lan())?;
+    /// ring.remove(NodeId::new(2))?; // it burned down
+    /// replica.force_layout(Replicated::new(version(2), ring, 2));
+    /// assert_eq!(replica.status().version, version(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn force_layout(&mut self, layout: L) {
+        self.0.force_layout(layout);
     }
 }
 

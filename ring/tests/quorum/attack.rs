@@ -217,10 +217,10 @@ fn key_that_is_about_to_go_is_recorded_anew_before_a_write_of_it_is_acknowledged
     net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
     net.run();
     let node = net.node(3);
-    node.set_layout(without_3());
+    node.force_layout(without_3());
     node.tick(now); // the key is to go, and that is not recorded yet
-    node.set_layout(with_3_again());
-    net.node(1).set_layout(with_3_again());
+    node.force_layout(with_3_again());
+    net.node(1).force_layout(with_3_again());
     net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
     let now = net.now;
     while let Some(Output::Send(to, message)) = net.node(1).poll() {
@@ -254,7 +254,7 @@ fn key_that_goes_right_after_its_record_was_made_goes_from_the_disk_too() {
     let mut bytes = vec![0; record.encoded_len()];
     record.to_slice(&mut bytes).unwrap();
     net.disks.iter_mut().find(|(at, ..)| *at == 3).unwrap().2.push((ticket, bytes));
-    net.node(3).set_layout(without_3());
+    net.node(3).force_layout(without_3());
     net.node(3).tick(now);
     net.settle_disks();
     assert_eq!(net.node(3).local(b"k"), None);
@@ -283,7 +283,7 @@ fn read_that_was_done_when_the_layout_changed_repairs_nobody_of_the_old_one() {
         net.node(9).receive(now, NodeId::new(answer.from), message).unwrap();
     }
     for node in [9, 1, 2, 3] {
-        net.node(node).set_layout(without_3());
+        net.node(node).force_layout(without_3());
     }
     for _ in 0..6 {
         net.tick(1_000);
@@ -467,7 +467,7 @@ fn joining_node_that_has_not_got_a_value_yet_has_not_purged_it() {
     net.nodes.push((4, joining));
     net.disks.push((4, Vec::new(), Vec::new()));
     for node in [1, 2, 3, 4, 9] {
-        net.node(node).set_layout(moving.clone());
+        net.node(node).force_layout(moving.clone());
     }
     let now = net.now;
     net.node(1).tick(now);
@@ -544,7 +544,7 @@ fn new_value_below_the_floor_is_refused_where_there_is_a_later_one_too() {
 fn topology_that_comes_late_answers_no_request() {
     let new = Same { epoch: 2, topology: vec![2, 3], ..Same::new(&[1, 2, 3]) };
     let mut net = Net::<Register>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
-    net.node(1).set_layout(new.clone());
+    net.node(1).force_layout(new.clone());
     let now = net.now;
     net.node(1).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
     net.settle_disks();
@@ -557,8 +557,8 @@ fn topology_that_comes_late_answers_no_request() {
     assert_eq!(topology.to, 2);
     net.wire.clear();
     // node 2 hears of the layout from its application, and asks something with the same number and incarnation
-    net.node(2).set_layout(new.clone());
-    net.node(3).set_layout(new);
+    net.node(2).force_layout(new.clone());
+    net.node(3).force_layout(new);
     net.node(2).write(now, b"l", Tagged::nth(1, 6), write(Level::All)).unwrap();
     net.settle_disks();
     net.give(&topology).unwrap();

@@ -206,7 +206,7 @@ fn hint_whose_owner_is_no_replica_any_more_goes_to_the_replicas() {
     assert_eq!(net.node(4).status().hints, 1);
     let next = Same { epoch: 2, ..Same::new(&[1, 2, 5]) };
     for node in [1, 2, 4, 5] {
-        net.node(node).set_layout(next.clone());
+        net.node(node).force_layout(next.clone());
     }
     for _ in 0..2 {
         net.tick(config().handoff_us);

@@ -1,7 +1,8 @@
 //! Nodes that go by different layouts.
 
 use quorate_core::{Instant, Machine as _, NodeId, Output, Wire as _};
-use quorate_ring::quorum::{Heap, Message, Node, Tagged, WriteOptions};
+use quorate_ring::Token;
+use quorate_ring::quorum::{Heap, Layout as _, LayoutError, Message, Node, Tagged, WriteOptions};
 
 use super::attack::{SEAL, forge, forged, text};
 use super::net::{Net, Same, Told, config};
@@ -18,12 +19,12 @@ fn answer_with_another_layout_counts_for_nothing() {
     net.slow_disks = vec![1];
     net.node(9).write(now, b"k", Tagged::nth(1, 5), WriteOptions::default()).unwrap();
     net.run();
-    net.node(1).set_layout(new.clone());
+    net.node(1).force_layout(new.clone());
     net.slow_disks.clear();
     net.run();
     assert_eq!(net.node(1).local(b"k"), Some(&Tagged::nth(1, 5)));
     assert_eq!(net.told(9), []);
-    net.node(9).set_layout(new);
+    net.node(9).force_layout(new);
     net.run();
     assert_eq!(net.told(9), [Told::Written { superseded: false }]);
 }
@@ -39,7 +40,7 @@ fn answer_to_what_was_asked_in_the_layout_before_counts_for_nothing() {
     net.node(9).write(now, b"k", Tagged::nth(1, 5), WriteOptions::default()).unwrap();
     net.run();
     for node in [1, 9] {
-        net.node(node).set_layout(new.clone());
+        net.node(node).force_layout(new.clone());
     }
     net.settle_disks();
     let asked_again = core::mem::take(&mut net.wire);
@@ -73,10 +74,10 @@ fn later_value_of_a_key_that_was_about_to_go_stays() {
     let now = net.now;
     net.node(1).write(now, b"k", Tagged::nth(1, 5), WriteOptions::default()).unwrap();
     net.run();
-    net.node(3).set_layout(without);
+    net.node(3).force_layout(without);
     net.node(3).tick(now);
     for node in [1, 3] {
-        net.node(node).set_layout(again.clone());
+        net.node(node).force_layout(again.clone());
     }
     net.node(1).write(now, b"k", Tagged::nth(2, 6), WriteOptions::default()).unwrap();
     let message = loop {
@@ -106,13 +107,13 @@ fn key_whose_removal_was_recorded_is_recorded_anew_when_a_write_of_it_comes() {
     net.settle_disks();
     let write = net.wire.pop_front().unwrap();
     net.give(&write).unwrap();
-    net.node(3).set_layout(without);
+    net.node(3).force_layout(without);
     net.node(3).tick(now);
     let Some(Output::Persist(ticket, record)) = net.node(3).poll() else { panic!() };
     let mut bytes = vec![0; record.encoded_len()];
     record.to_slice(&mut bytes).unwrap();
     net.disks.iter_mut().find(|(at, ..)| *at == 3).unwrap().2.push((ticket, bytes));
-    net.node(3).set_layout(again.clone());
+    net.node(3).force_layout(again.clone());
     // the write comes once more; it has the version of this layout
     let message = Message::from_slice(&write.bytes).unwrap();
     net.node(3).receive(now, NodeId::new(1), message).unwrap();
@@ -135,7 +136,7 @@ fn node_is_synchronized_when_it_has_looked_at_all_it_may_not_hold_any_more() {
         settle(&mut node);
     }
     let without = Same { epoch: 2, ..Same::new(&[2]) };
-    node.set_layout(without);
+    node.force_layout(without);
     let mut steps = 0;
     while !node.status().synchronized {
         now = now.after(config().sweep_pause_us);
@@ -158,4 +159,31 @@ fn settle(node: &mut Node<Register, Same, Heap>) {
         let Some(ticket) = last else { return };
         node.persisted(ticket);
     }
+}
+
+#[test]
+fn layout_that_would_lose_keys_is_refused() {
+    let present = Same::new(&[1, 2, 3]);
+    let mut node = Net::<Register>::new(&[1], &present).node(1).clone();
+    let at = |epoch, replicas: &[u64]| Same { epoch, ..Same::new(replicas) };
+    let to = |next: &[u64], layout: Same| Same { next: Some(next.to_vec()), ..layout };
+    for replicas in [&[1, 2, 4][..], &[1, 2], &[1, 2, 3, 4], &[4, 5, 6]] {
+        let before = node.clone();
+        let refused = node.set_layout(at(2, replicas));
+        assert_eq!(refused, Err(LayoutError::Unannounced { at: Token::MIN }), "{replicas:?}");
+        let refused = node.set_layout(to(&[1, 2, 3], at(2, replicas)));
+        assert_eq!(refused, Err(LayoutError::Unannounced { at: Token::MIN }), "{replicas:?}");
+        assert_eq!(node, before);
+    }
+    node.set_layout(at(2, &[3, 1, 2])).unwrap(); // in another order
+    let older = node.set_layout(at(1, &[1, 2, 3]));
+    assert_eq!(older, Err(LayoutError::Older { present: at(2, &[1]).version() }));
+    // it begins, goes back, begins again with others, and is over
+    node.set_layout(to(&[1, 2, 4], at(3, &[1, 2, 3]))).unwrap();
+    node.set_layout(at(4, &[1, 2, 3])).unwrap();
+    node.set_layout(to(&[1, 4], at(5, &[1, 2, 3]))).unwrap();
+    assert!(node.set_layout(at(6, &[1, 2, 4])).is_err()); // those of before
+    node.set_layout(at(6, &[4, 1])).unwrap();
+    node.force_layout(at(7, &[8]));
+    assert_eq!(node.status().version.epoch, 7);
 }

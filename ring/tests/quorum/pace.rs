@@ -63,7 +63,7 @@ impl World {
     fn change_layout(&mut self, at: u64) {
         let epoch = self.node(at).layout().epoch + 1;
         let layout = Same { epoch, ..self.layout.clone() };
-        self.nodes.get_mut(&at).unwrap().set_layout(layout);
+        self.nodes.get_mut(&at).unwrap().force_layout(layout);
     }
 
     /// All that nodes have to put out.

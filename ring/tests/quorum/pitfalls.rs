@@ -265,7 +265,7 @@ fn answers_from_before_a_change_of_the_topology_count_for_nothing() {
             net.give(&request).unwrap();
         }
         for node in [1, 2, 3] {
-            net.node(node).set_layout(next.clone());
+            net.node(node).force_layout(next.clone());
         }
         net.slow_disks.clear();
         net.settle_disks();
@@ -275,13 +275,13 @@ fn answers_from_before_a_change_of_the_topology_count_for_nothing() {
         let answers: Vec<Envelope> = net.wire.drain(..).filter(is_answer).collect();
         assert_eq!(answers.len(), 3);
         if !arrive_before {
-            net.node(9).set_layout(next.clone());
+            net.node(9).force_layout(next.clone());
         }
         net.settle_disks();
         let requests = core::mem::take(&mut net.wire);
         answers.iter().for_each(|answer| net.give(answer).unwrap());
         assert_eq!(net.told(9), [], "{sent_after} {arrive_before}");
-        net.node(9).set_layout(next.clone());
+        net.node(9).force_layout(next.clone());
         requests.iter().for_each(|request| net.give(request).unwrap());
         net.run();
         assert_eq!(net.told(9), [WRITTEN]);
@@ -491,7 +491,7 @@ fn every_quorum_has_the_value_before_during_and_after_a_change_of_the_replicas()
         }
         net.add(&[4, 5], &during);
         for node in [1, 2, 3] {
-            net.node(node).set_layout(during.clone());
+            net.node(node).force_layout(during.clone());
         }
         // nodes 4 and 5 take part once they know the floor, and nothing has moved yet
         while ![4, 5].iter().all(|node| net.node(*node).status().founded) {
@@ -514,7 +514,7 @@ fn every_quorum_has_the_value_before_during_and_after_a_change_of_the_replicas()
             assert!(rounds < 1_000, "it is never over");
         }
         for node in [1, 2, 3, 4, 5] {
-            net.node(node).set_layout(after.clone());
+            net.node(node).force_layout(after.clone());
         }
         net.run_among(&[1, 2, 3, 4, 5]);
         for asked in pairs(new) {

@@ -225,7 +225,7 @@ fn node_joins_while_another_is_down() {
     let mut net = Net::<Register>::new(&[1, 2, 3, 9], &before);
     net.add(&[4], &during);
     for node in [1, 3, 9] {
-        net.node(node).set_layout(during.clone());
+        net.node(node).force_layout(during.clone());
     }
     // node 2, which is asked before node 4, is down
     for _ in 0..4 * config().attempts {
@@ -246,7 +246,7 @@ fn lead_that_joins_waits_until_all_have_told_their_floor() {
     let mut net = Net::<Register>::new(&[2, 3, 4], &before);
     net.add(&[1], &during);
     for node in [2, 3, 4] {
-        net.node(node).set_layout(during.clone());
+        net.node(node).force_layout(during.clone());
     }
     for (up, founded) in [(&[1, 2, 4][..], false), (&[1, 2, 3, 4], true)] {
         for _ in 0..4 * config().attempts {
@@ -265,14 +265,14 @@ fn request_of_an_old_topology_is_refused_and_made_again_with_the_new_one() {
     let new = Same { epoch: 2, topology: vec![2, 3], ..Same::new(&[1, 2, 3]) };
     let mut net = Net::<Register>::new(&[1, 2, 3, 9], &new);
     let now = net.now;
-    net.node(9).set_layout(old);
+    net.node(9).force_layout(old);
     net.node(9).write(now, b"k", Tagged::nth(1, 5), write(Level::All)).unwrap();
     net.run();
     assert_eq!(net.told(9), [Told::LayoutChanged, OK]);
     assert_eq!(net.node(3).local(b"k"), Some(&Tagged::nth(1, 5)));
     // the other way round: the replicas learn
     let newer = Same { epoch: 3, topology: vec![3, 3], ..Same::new(&[1, 2, 3]) };
-    net.node(9).set_layout(newer.clone());
+    net.node(9).force_layout(newer.clone());
     net.node(9).write(now, b"k", Tagged::nth(2, 6), write(Level::All)).unwrap();
     net.run();
     assert_eq!(net.told(9), []);
@@ -287,7 +287,7 @@ fn without_a_way_to_learn_the_request_fails_as_stale() {
     let new = Same { epoch: 2, ..Same::new(&[1, 2, 3]) };
     let mut net = Net::<Register>::new(&[1, 2, 3, 9], &new);
     let now = net.now;
-    net.node(9).set_layout(Same::new(&[1, 2, 3]));
+    net.node(9).force_layout(Same::new(&[1, 2, 3]));
     net.node(9).write(now, b"k", Tagged::nth(1, 5), write(Level::Quorum)).unwrap();
     net.run();
     let told = net.told(9);

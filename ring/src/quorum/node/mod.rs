@@ -6,6 +6,7 @@ mod sweeps;
 
 use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket};
 
+use crate::quorum::change::check;
 use crate::quorum::frontier::Lead;
 use crate::quorum::handoff::Handoff;
 use crate::quorum::holdings::{Asked, Holdings};
@@ -14,8 +15,8 @@ use crate::quorum::rebuild::Rebuild;
 use crate::quorum::requests::Requests;
 use crate::quorum::sweep::{Reads, Sweep};
 use crate::quorum::{
-    Config, ConfigError, Event, Layout, Membership, Message, ReadOptions, Record, Request,
-    RequestError, Status, Storage, Value, WriteOptions,
+    Config, ConfigError, Event, Layout, LayoutError, Membership, Message, ReadOptions, Record,
+    Request, RequestError, Status, Storage, Value, WriteOptions,
 };
 
 /// A node of the quorum store: a replica of the keys that the layout gives it, and the coordinator of
@@ -489,14 +490,45 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, old.clone(), Config::lan())?;
     ///
     /// ring.add(Member::new(NodeId::new(2)))?; // another node joins
-    /// node.set_layout(old.moving_to(ring.clone()).in_version(version(2)));
+    /// node.set_layout(old.moving_to(ring.clone()).in_version(version(2)))?;
     /// assert!(node.layout().is_moving());
     /// // once every node has this layout, and is `synchronized` in it
-    /// node.set_layout(Replicated::new(version(3), ring, 2));
+    /// node.set_layout(Replicated::new(version(3), ring, 2))?;
     /// assert_eq!(node.status().version, version(3));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn set_layout(&mut self, layout: L) {
+    ///
+    /// The two layouts are compared range by range: for a [`HashRing`](crate::HashRing) with 100,000 points that takes some tens of milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`LayoutError`] of an older layout, and of one whose replicas are neither the present ones nor those that were to follow; nothing was changed.
+    pub fn set_layout(&mut self, layout: L) -> Result<(), LayoutError> {
+        check(&self.layout, &layout)?;
+        self.force_layout(layout);
+        Ok(())
+    }
+
+    /// The same, whatever the layout says.
+    ///
+    /// **Keys are lost** that none of the new replicas has. It is for an operator who knows better: where a node is gone for good, for instance, and the others have
+    /// what it had.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Node, Replicated, Tagged};
+    /// # use quorate_core::{Machine, NodeId};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let version = |epoch| Version { epoch, digest: 0 };
+    /// # let mut ring = HashRing::<quorate_ring::Inline<2, 32>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2].map(|id| Member::new(NodeId::new(id))))?;
+    /// let old = Replicated::new(version(1), ring.clone(), 2);
+    /// let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, old, Config::lan())?;
+    /// ring.remove(NodeId::new(2))?; // it burned down
+    /// node.force_layout(Replicated::new(version(2), ring, 2));
+    /// assert_eq!(node.status().version, version(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn force_layout(&mut self, layout: L) {
         self.layout = layout;
         self.layout_changed();
     }
