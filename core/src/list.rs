@@ -209,3 +209,23 @@ impl Wire<'_> for alloc::vec::Vec<u8> {
         input.bytes().map(Self::from)
     }
 }
+
+/// As the bytes of its UTF-8. It allocates no more than the input has bytes.
+///
+/// ```
+/// use quorate_core::{DecodeError, Wire};
+/// let name = String::from_slice(&[4, b'z', 0xc3, 0xbc, b'g'])?;
+/// assert_eq!((&*name, name.encoded_len()), ("züg", 5));
+/// assert_eq!(String::from_slice(&[1, 0xff]), Err(DecodeError::Invalid));
+/// # Ok::<(), DecodeError>(())
+/// ```
+#[cfg(feature = "alloc")]
+impl Wire<'_> for alloc::string::String {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.bytes(self.as_bytes());
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        core::str::from_utf8(input.bytes()?).map(Self::from).map_err(|_| DecodeError::Invalid)
+    }
+}

@@ -189,7 +189,13 @@ impl<V: Stored> App for Keeper<V> {
             Ask::Look(keys, reply) => {
                 let _ = reply.send(self.view(machine, &keys));
             }
-            Ask::Beat => self.beat_due = true,
+            Ask::Beat => {
+                self.beat_due = true;
+                // what a clock that is ahead has deleted is kept, and does not end all writes
+                if let Some(limit) = V::clock_at(Timestamp::from_micros(wall_us())) {
+                    machine.limit_floor(limit);
+                }
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-use quorate_clocks::Stamp;
+use quorate_clocks::{Stamp, Timestamp};
 use quorate_ring::quorum::{Lww, Order, ReadRepair, Tagged, Value};
 
 /// A kind of value that this program can keep.
@@ -16,6 +16,9 @@ pub trait Stored: Value<Context: Send> + Send + 'static {
 
     /// The time of the write, if it has one: the reader's clock goes on from there.
     fn stamp(&self) -> Option<Stamp>;
+
+    /// The clock of a value that is written at this time, if its clock is a time.
+    fn clock_at(time: Timestamp) -> Option<u64>;
 }
 
 /// Of two writes the later one stays, by the clocks of the writers.
@@ -34,6 +37,10 @@ impl Stored for Lww<Vec<u8>> {
     fn stamp(&self) -> Option<Stamp> {
         Some(Self::stamp(self))
     }
+
+    fn clock_at(time: Timestamp) -> Option<u64> {
+        Some(time.to_bits())
+    }
 }
 
 /// A linearizable register: no clock counts.
@@ -50,6 +57,10 @@ impl Stored for Tagged<Vec<u8>> {
     }
 
     fn stamp(&self) -> Option<Stamp> {
+        None
+    }
+
+    fn clock_at(_: Timestamp) -> Option<u64> {
         None
     }
 }
