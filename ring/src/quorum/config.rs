@@ -9,8 +9,8 @@ use core::fmt;
 /// | `handoff_us` | 1 s | 5 s | 1 min | a node that is back gets what was kept for it so late, where no failure detector tells sooner |
 /// | `hint_life_us` | 3 h | 3 h | 3 h | what a node missed that is away for longer, sweeps bring |
 /// | `sweep_us` | 10 ms | 10 ms | 10 ms | a sweep leaves room for requests |
-/// | `sweep_pause_us` | 1 min | 1 min | 1 min | what nobody noticed is repaired so late; each sweep reads all keys |
-/// | `purge_us` | 1 h | 1 h | 1 h | a key that was deleted takes room for as long, and for longer while a node is down |
+/// | `sweep_pause_us` | 1 min | 1 min | 1 min | a node sweeps with one other after the other: what nobody noticed is repaired after as many pauses as there are other nodes; each sweep reads all keys |
+/// | `purge_us` | 1 h | 1 h | 1 h | a key that was deleted takes room for two to three times as long, and for longer while a node is down |
 /// | `max_key_len` | 1,024 B | 1,024 B | 1,024 B | |
 /// | `max_requests` | 4,096 | 4,096 | 4,096 | |
 /// | `max_keys` | 16,777,216 | 16,777,216 | 16,777,216 | |
