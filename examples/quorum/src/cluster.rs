@@ -389,9 +389,9 @@ impl<V: Stored> Cluster<V> {
                     let data = value.as_ref().and_then(V::data);
                     return Ok(Answer::Found(data.map(<[u8]>::to_vec)));
                 }
-                Done::Failed(Failure::Stale { .. } | Failure::Purged { .. } | Failure::Behind)
-                    if began.elapsed() < AGAIN =>
-                {
+                Done::Failed(
+                    Failure::Stale { .. } | Failure::Purged { .. } | Failure::Behind { .. },
+                ) if began.elapsed() < AGAIN => {
                     sleep(Duration::from_millis(20));
                 }
                 Done::Failed(failure) => return Err(Problem::new(failure)),

@@ -218,7 +218,7 @@ impl Kind for Dotted {
                 self.floors[node] = self.floors[node].max(floor);
                 Some("refused below the floor")
             }
-            Failure::Behind => Some("behind"),
+            Failure::Behind { .. } => Some("behind"),
             _ => None,
         }
     }

@@ -131,7 +131,7 @@ impl<F: Former> Kind for Ordered<F> {
                 Some("refused below the floor")
             }
             // only a value whose order the client has given can be behind
-            Failure::Behind if write.is_some_and(|write| write.tag.is_some()) => {
+            Failure::Behind { .. } if write.is_some_and(|write| write.tag.is_some()) => {
                 self.former.saw(node, now, stored.map_or(place.floor, Value::clock));
                 Some("behind")
             }

@@ -204,8 +204,11 @@ pub enum Failure {
     },
     /// The value contradicts one that is there: two nodes write under one name, or one lost its memory.
     Conflict,
-    /// The value was to be later than what was read, and is not: form it again.
-    Behind,
+    /// The value was to be later than what was read and have a clock above the floor, and is not, or has not: form it again.
+    Behind {
+        /// Its [clock](super::Value::clock) must be above this, too.
+        floor: u64,
+    },
     /// Enough replicas answered a read, and what they have lacks what the reader [has seen](super::Node::read_at_least): ask again later. The event has what they have.
     /// Of a key that was deleted so long ago that it may be purged, a [`Coordinator`](super::Coordinator) goes on with the context of that.
     Missing,
@@ -228,7 +231,12 @@ impl fmt::Display for Failure {
             Self::Missing => {
                 f.write_str("the replicas that answered lack what the reader has seen")
             }
-            Self::Behind => f.write_str("the value is not later than what is there: form it again"),
+            Self::Behind { floor } => {
+                write!(
+                    f,
+                    "the value is not later than what is there, or has no clock above {floor}: form it again"
+                )
+            }
             Self::Blank => f.write_str("replicas do not know yet what they held"),
         }
     }

@@ -124,6 +124,60 @@
 //! * **Protection from nodes that lie.** What a node says is believed, as far as it does not
 //!   contradict itself.
 //!
+//! # Siblings
+//!
+//! A replica forms them, from what it [holds](Node::local) and what the client has seen. They go above
+//! the [seal](Status::sealed), as what was deleted below it may be forgotten:
+//!
+//! ```
+//! use quorate_clocks::{Actor, Siblings, VersionVector};
+//! use quorate_core::{Instant, Machine, NodeId, Output};
+//! use quorate_ring::quorum::{Config, Event, Inline, Node, ReadOptions, Replicated, WriteOptions};
+//! use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+//!
+//! type Names = quorate_clocks::Inline<4>; // replicas, and one more for each erased disk
+//! type Cart = Siblings<u32, Names>;
+//!
+//! # let mut ring = HashRing::<quorate_ring::Inline<1, 16>>::new(KeyHash::default(), 16);
+//! # ring.add(Member::new(NodeId::new(1)))?;
+//! # let layout = Replicated::new(Version::default(), ring, 1);
+//! let mut node = Node::<Cart, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+//! node.found();
+//! let me = Actor::from(NodeId::new(1));
+//!
+//! // two clients that have seen nothing
+//! let nothing = VersionVector::<Names>::new();
+//! for item in [7, 8] {
+//!     let mut cart = node.local(b"cart").cloned().unwrap_or_default();
+//!     cart.write_above(me, &nothing, item, node.status().sealed)?;
+//!     node.write(Instant::ZERO, b"cart", cart, WriteOptions::default())?;
+//! }
+//!
+//! // a third one reads both, and settles them
+//! node.read(Instant::ZERO, b"cart", ReadOptions::default())?;
+//! let mut seen = None;
+//! loop {
+//!     let mut written = None;
+//!     while let Some(output) = node.poll() {
+//!         match output {
+//!             Output::Persist(ticket, _) => written = Some(ticket),
+//!             Output::Event(Event::Found { value, .. }) => seen = value.cloned(),
+//!             _ => {}
+//!         }
+//!     }
+//!     let Some(ticket) = written else { break };
+//!     node.persisted(ticket);
+//! }
+//! let seen = seen.ok_or("nothing was read")?;
+//! assert_eq!(seen.values().copied().collect::<Vec<_>>(), [7, 8]);
+//! let mut cart = node.local(b"cart").cloned().unwrap_or_default();
+//! cart.write_above(me, seen.context(), 15, node.status().sealed)?;
+//! node.write(Instant::ZERO, b"cart", cart, WriteOptions::default())?;
+//! assert_eq!(node.local(b"cart").map(|cart| cart.values().copied().collect()), Some(vec![15]));
+//! // to delete the key, `delete_above` in place of `write_above`
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What the application provides
 //!
 //! * **An incarnation for each start** of a machine, one that its node has never used, also before

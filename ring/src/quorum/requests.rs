@@ -752,7 +752,7 @@ impl<V: Value, S: Storage> InFlight<V, S> {
         let (request, value) = (self.request, self.value.as_ref());
         let sent = self.is_write() && self.proposed.is_none();
         Some(match (failure, self.kind) {
-            (Some(failure), Kind::Write(_)) if failure != Failure::Behind => {
+            (Some(failure), Kind::Write(_)) if !matches!(failure, Failure::Behind { .. }) => {
                 Event::Failed { request, failure, seen: None, sent }
             }
             (Some(failure), _) => Event::Failed { request, failure, seen: value, sent },
@@ -875,7 +875,7 @@ impl<V: Value, S: Storage> InFlight<V, S> {
             Err(refused) => {
                 (self.value, self.proposed) = (seen, Some(proposed));
                 self.fail(Some(match refused {
-                    FollowRefused::Behind => Failure::Behind,
+                    FollowRefused::Behind => Failure::Behind { floor },
                     FollowRefused::Full => Failure::Full,
                     FollowRefused::Conflict => Failure::Conflict,
                 }));

@@ -146,7 +146,7 @@ fn write_that_is_not_later_than_what_is_there_fails_and_is_not_sent() {
     let options = WriteOptions { order: Order::AfterRead, ..write(Level::Quorum) };
     net.node(1).write(now, b"k", at(8, 6), options).unwrap();
     net.run();
-    assert_eq!(net.told(1), [Told::Failed(Failure::Behind, Some(at(9, 5)))]);
+    assert_eq!(net.told(1), [Told::Failed(Failure::Behind { floor: 0 }, Some(at(9, 5)))]);
     assert_eq!(net.failed_sent, [false]);
 }
 

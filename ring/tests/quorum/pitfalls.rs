@@ -96,7 +96,7 @@ fn write_by_a_clock_that_is_behind_is_lost_and_its_writer_is_told() {
     // who asks first learns it before anything is written
     net.node(2).write(now, b"k", stamped(6, 30), after_read(Level::All)).unwrap();
     net.run();
-    assert_eq!(net.told(2), [Told::Failed(Failure::Behind, Some(stamped(1_000, 10)))]);
+    assert_eq!(net.told(2), [Told::Failed(Failure::Behind { floor: 0 }, Some(stamped(1_000, 10)))]);
 }
 
 // 54: registers ask no clock.
