@@ -1,13 +1,13 @@
 use quorate_core::{Instant, NodeId};
 
-use super::{Config, Layout};
+use super::{Config, Layout, Membership};
 
 /// Numbers of its messages have the second highest bit, and not the highest.
 pub(crate) const REBUILD: u64 = 1 << 62;
 
 /// What a member without records does before it takes part: it may have been erased, and then it does not know what it promised.
 ///
-/// It asks all other nodes, one after the other, for a sweep with it. When all of those have gone through, it has what they have.
+/// It asks all other members, one after the other, for a sweep with it. When all of those have gone through, it has what they have.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Rebuild {
     asked: Option<NodeId>,
@@ -57,7 +57,9 @@ impl Rebuild {
 
     fn ask_next<L: Layout>(&mut self, own: NodeId, layout: &L) -> bool {
         let mut next = layout.node_after(self.asked);
-        if next == Some(own) {
+        // who joins may wait for this node to tell it the floor; what it was written, a quorum of the members was too
+        let is_passed_over = |node| node == own || layout.membership(node) == Membership::Joining;
+        while next.is_some_and(is_passed_over) {
             next = layout.node_after(next);
         }
         self.asked = next;

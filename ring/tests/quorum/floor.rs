@@ -257,3 +257,23 @@ fn sweep_that_an_earlier_life_asked_for_rebuilds_nobody() {
         assert_eq!(asked.contains(&2), incarnation == 8, "{asked:?}");
     }
 }
+
+/// It waits for all others to rebuild it, and the one that joins waits for a node that knows the floor.
+#[test]
+fn lead_that_lost_its_disk_is_rebuilt_while_a_node_joins() {
+    let old = Same::new(&[1, 2, 3]);
+    let moving = Same { epoch: 2, next: Some(vec![1, 2, 4]), ..old.clone() };
+    let mut net = three();
+    erase(&mut net, 1, &old);
+    net.add(&[4], &moving);
+    for node in [1, 2, 3] {
+        net.node(node).set_layout(moving.clone());
+    }
+    for _ in 0..100 {
+        net.tick(config().sweep_pause_us);
+        net.run();
+    }
+    assert_eq!(net.node(1).local(b"shared"), Some(&Tagged::nth(9, 5)));
+    assert!(net.node(1).status().founded);
+    assert!(net.node(4).status().founded);
+}
