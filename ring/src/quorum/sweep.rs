@@ -78,8 +78,10 @@ pub(crate) struct Pass {
     pub(crate) offered: InlineList<u8, OFFERED_BYTES>,
     /// Wanted keys are looked for from here on.
     wanted_from: Token,
-    /// One of the keys that the other wants has changed since it was offered.
-    has_changed: bool,
+    /// Keys of the run that have changed since it was offered.
+    changed: Changed,
+    /// Not all of those were sent: the run is compared again.
+    again: bool,
     peers: Peers,
 }
 
@@ -96,6 +98,20 @@ pub(crate) enum Step {
     Repair { wanted: u32, under_way: u8 },
     /// The other is told that the pass is over.
     End,
+}
+
+/// What becomes of the keys that have changed since they were offered. One that is written all the time differs each time it is compared, so the run
+/// is not compared until it is the same: they are sent once, as they are then.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Changed {
+    /// None is known that the other wants.
+    Unknown,
+    /// Once what is as it was offered is on its way, all others of the run are sent.
+    Due,
+    /// They are being sent.
+    Going,
+    /// They were sent.
+    Sent,
 }
 
 /// The nodes that keys are shared with, as far as a pass has met them.
@@ -275,7 +291,8 @@ impl Sweep {
             retry_at: reads.now,
             offered: InlineList::with_limit(OFFERED_BYTES),
             wanted_from: Token::MIN,
-            has_changed: false,
+            changed: Changed::Unknown,
+            again: false,
             peers: Peers::default(),
         });
         self.choose(reads);
@@ -362,7 +379,7 @@ impl Sweep {
     /// The run is the same there, or has become so; or it is compared again.
     fn advance(&mut self, now: Instant, config: &Config) {
         let Some(pass) = &mut self.pass else { return };
-        let again = core::mem::replace(&mut pass.has_changed, false);
+        let again = core::mem::replace(&mut pass.again, false);
         if pass.run.last == Token::MAX && !again {
             self.send(Step::End, now, config);
         } else {
@@ -412,7 +429,7 @@ impl Sweep {
         if pass.step == Step::Offer {
             pass.step = Step::Repair { wanted, under_way: 0 };
             pass.wanted_from = pass.run.first;
-            pass.has_changed = false;
+            (pass.changed, pass.again) = (Changed::Unknown, false);
             pass.wants_all = count(wanted) as u64 >= pass.run.keys;
             self.next_at = now;
             if wanted == 0 {
@@ -455,7 +472,10 @@ impl Sweep {
                 return None;
             }
             let Some(place) = first(*wanted) else {
-                if *under_way == 0 {
+                if let Some(entry) = pass.next_changed(reads) {
+                    return Some((pass.peer, entry));
+                }
+                if matches!(pass.step, Step::Repair { under_way: 0, .. }) {
                     self.advance(reads.now, reads.config);
                 }
                 return None;
@@ -471,7 +491,7 @@ impl Sweep {
                 return Some((pass.peer, entry));
             }
             // the other has neither what was offered nor what it has become
-            pass.has_changed = true;
+            pass.changed = Changed::Due;
             *wanted &= !bit(place);
         }
     }
@@ -491,9 +511,16 @@ impl Sweep {
 
     /// The next of the wanted keys is under way.
     pub(crate) const fn set_under_way(&mut self) {
-        if let Some(Pass { step: Step::Repair { wanted, under_way }, .. }) = &mut self.pass {
-            *wanted &= wanted.saturating_sub(1); // the lowest is the one that was sent
-            *under_way = under_way.saturating_add(1);
+        let Some(pass) = &mut self.pass else { return };
+        let Step::Repair { wanted, under_way } = &mut pass.step else { return };
+        *wanted &= wanted.saturating_sub(1); // the lowest is the one that was sent
+        *under_way = under_way.saturating_add(1);
+        if matches!(pass.changed, Changed::Going) {
+            // or it was the one that has changed
+            if pass.wanted_from.get() >= pass.run.last.get() {
+                pass.changed = Changed::Sent;
+            }
+            pass.wanted_from = pass.wanted_from.next();
         }
     }
 
@@ -525,6 +552,34 @@ impl Sweep {
     pub(crate) fn take_due(&mut self) -> Option<Step> {
         let pass = self.pass.as_mut()?;
         core::mem::take(&mut pass.due).then_some(pass.step)
+    }
+}
+
+impl Pass {
+    /// The next key that is not as it was when its run was offered, if such keys are to be sent.
+    fn next_changed<'a, V: Value, S: Storage, L: Layout>(
+        &mut self,
+        reads: &Reads<'a, V, S, L>,
+    ) -> Option<&'a Entry<V, S>> {
+        if self.changed == Changed::Due {
+            (self.changed, self.wanted_from) = (Changed::Going, self.run.first);
+        }
+        if self.changed != Changed::Going {
+            return None;
+        }
+        let keys = reads.shared_with(self.peer).digests(self.wanted_from, self.run.last, self.salt);
+        let offered = &self.offered;
+        let mut others = keys.filter(|(_, digest)| {
+            offered.chunks_exact(8).all(|offered| offered != digest.to_le_bytes())
+        });
+        let Some((entry, _)) = others.next() else {
+            self.changed = Changed::Sent;
+            return None;
+        };
+        // of several with one token this goes on behind the first
+        self.again |= others.next().is_some_and(|(other, _)| other.token == entry.token);
+        self.wanted_from = entry.token;
+        Some(entry)
     }
 }
 
