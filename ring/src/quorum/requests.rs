@@ -29,8 +29,6 @@ pub(crate) struct Requests<V: Value, S: Storage> {
     max_key_len: usize,
     /// No new value up to this clock is taken.
     floor: u64,
-    /// What was up to this clock, all replicas have, or have purged.
-    purged: u64,
     /// Nodes that the application says are down.
     down: InlineList<NodeId, MAX_PREFERENCE>,
 }
@@ -134,7 +132,6 @@ impl<V: Value, S: Storage> Requests<V, S> {
             attempts: config.attempts,
             max_key_len: config.max_key_len,
             floor: 0,
-            purged: 0,
             down: InlineList::with_limit(MAX_PREFERENCE),
         }
     }
@@ -150,11 +147,6 @@ impl<V: Value, S: Storage> Requests<V, S> {
     /// New values must have a clock above this.
     pub(crate) fn raise_floor(&mut self, floor: u64) {
         self.floor = self.floor.max(floor);
-    }
-
-    /// Tombstones up to this clock are purged.
-    pub(crate) fn raise_purged(&mut self, floor: u64) {
-        self.purged = self.purged.max(floor);
     }
 
     /// A node is up or down, as far as the application knows.
@@ -539,7 +531,6 @@ impl<V: Value, S: Storage> Requests<V, S> {
         request.due &= !bit;
         if bit & request.targets.owners() != 0 {
             self.raise_floor(floor);
-            self.raise_purged(floor);
         }
         self.advance(place);
     }
@@ -639,7 +630,7 @@ impl<V: Value, S: Storage> Requests<V, S> {
                 request.follow(self.floor, write);
                 self.ask(place);
             }
-            Phase::Collect if request.has_all_seen(need, self.purged) => {
+            Phase::Collect if request.has_all_seen(need) => {
                 if request.collected() {
                     self.ask(place);
                 } else {
@@ -805,10 +796,11 @@ impl<V: Value, S: Storage> InFlight<V, S> {
         }
     }
 
-    /// Whether enough have answered, and what they have includes what the reader has seen, unless that was purged.
-    fn has_all_seen(&self, need: Need, purged: u64) -> bool {
+    /// Whether enough have answered, and what they have includes what the reader has seen, unless one of these owners has purged that: of the floor of others
+    /// an answer from before it, or that of a fallback, says nothing.
+    fn has_all_seen(&self, need: Need) -> bool {
         let includes = |seen: &V::Context| {
-            V::clock_of_seen(seen) <= purged
+            V::clock_of_seen(seen) <= self.purged
                 || self.value.as_ref().is_some_and(|value| value.includes(seen))
         };
         self.targets.is_met(self.answered, need) && self.seen.as_ref().is_none_or(includes)

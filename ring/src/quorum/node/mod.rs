@@ -631,7 +631,6 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
             self.dated = true;
             self.holdings.date(self.now);
         }
-        self.requests.raise_purged(self.holdings.frontier().floor());
         self.requests.tick(self.now);
         if self.handoff.is_due(self.now) {
             self.hand_over();
