@@ -373,7 +373,9 @@ impl<V: Value, S: Storage> Requests<V, S> {
 
     /// Time has passed: what is overdue is sent again, or fails.
     pub(crate) fn tick(&mut self, now: Instant) {
-        while let Some(place) = self.in_flight.first(Queue::Waiting) {
+        // each once: at the end of time the next attempt is due at once
+        for _ in 0..self.in_flight.len() {
+            let Some(place) = self.in_flight.first(Queue::Waiting) else { return };
             let Some(request) = self.in_flight.get_mut(place) else { return };
             if request.retry_at > now {
                 return;

@@ -15,6 +15,7 @@ mod pitfalls;
 mod purges;
 mod registers;
 mod repair;
+mod returns;
 mod seen;
 mod sessions;
 mod storages;

@@ -15,14 +15,17 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         }
     }
 
-    /// Hands the next hint over, if there is one that can be.
-    pub(super) fn hand_over(&mut self) {
+    /// Hands the next hint over, if there is one that can be. False if none is, until the time of the next look.
+    pub(super) fn hand_over(&mut self) -> bool {
         let Self { requests, holdings, layout, config, now, .. } = self;
         let is_old = |since: Instant| now.since(since) >= config.hint_life_us;
         let may = |hint: &Entry<V, S>| is_old(hint.since) || !requests.is_down(hint.owner);
         let place = match holdings.next_hint(may) {
             Ok(place) => place,
-            Err(looked_at) => return self.look_further(looked_at),
+            Err(looked_at) => {
+                self.look_further(looked_at);
+                return false;
+            }
         };
         let mut begin = || {
             let hint = holdings.hints().get(place)?;
@@ -33,12 +36,14 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 (hint.value.clone(), Handing::Hint { place, ticket: hint.ticket });
             requests.hand_over(*now, layout, &hint.key, value, (to, handing)).ok()
         };
-        if begin().is_some() {
+        let begun = begin().is_some();
+        if begun {
             self.holdings.set_handing(place);
             self.handoff.begin();
         } else {
             self.pause_handoff();
         }
+        begun
     }
 
     /// None of some hints can be handed over: there may be others.

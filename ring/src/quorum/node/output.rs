@@ -42,10 +42,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 if let Some((to, number)) = self.rebuild.take_due() {
                     return Some(Plan::Rebuild(to, number));
                 }
-                if !self.handoff.is_due(self.now) {
+                if !self.handoff.is_due(self.now) || !self.hand_over() {
                     return None;
                 }
-                self.hand_over();
                 continue;
             };
             if let Action::HandedOver(failure) = action {
