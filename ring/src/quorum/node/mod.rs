@@ -84,6 +84,10 @@ use crate::quorum::{
 /// A node that joins takes part once the node with the lowest id has told it the floor: while that
 /// one is down, it waits.
 ///
+/// Where a node that joins loses its disk before the second step, the first one begins anew, with another version: otherwise the others go on to count as
+/// synchronized, though the new disk does not have what they sent to the old one. A node that was taken out while it was down comes back without its disk, or under
+/// another id: what it holds may have been deleted, and the tombstone purged.
+///
 /// ```
 /// use quorate_core::{Instant, Machine, NodeId, Output};
 /// use quorate_ring::quorum::{Config, Event, Inline, Lww, Node, ReadOptions, Replicated, WriteOptions};
