@@ -826,8 +826,9 @@ impl<V: Value, S: Storage> InFlight<V, S> {
         {
             return Ok(());
         }
-        if bit & self.targets.owners() != 0 && floor > self.purged {
-            self.purged = floor;
+        if bit & self.targets.owners() != 0 {
+            self.purged = self.purged.max(floor);
+            // also where the floor is no news: of two owners with it, one has brought back what the other has purged
             if let Some(own) = &self.value
                 && own.clock() <= floor
                 && !includes(&value, own)
