@@ -227,3 +227,45 @@ fn node_that_is_rebuilt_takes_nothing_that_was_purged() {
 fn quorum_does_not_find_what_a_node_that_is_rebuilt_has_taken() {
     assert_eq!(read_at_node_that_was_rebuilt(Level::Quorum), [Told::Found(None)]);
 }
+
+/// Two of three disks are lost, and the operator decides that one of the two goes on, as the documentation says: what the third one has is not lost.
+#[test]
+#[ignore = "a node that goes on without its disk takes the floor over, and with it refuses what the others still have, and tells readers that it is purged"]
+fn what_one_disk_has_is_found_after_the_others_were_lost() {
+    let layout = Same::new(&[1, 2, 3]);
+    let mut net = Net::<Register>::new(&[1, 2, 3], &layout);
+    let now = net.now;
+    net.node(1).write(now, b"alive", Tagged::nth(1, 5), ALL).unwrap();
+    net.node(1).write(now, b"k", Tagged::nth(1, 5), ALL).unwrap();
+    net.run();
+    let after_read = WriteOptions { order: Order::AfterRead, ..ALL };
+    net.node(1).write(now, b"k", Tagged::tombstone(), after_read).unwrap();
+    net.run();
+    pass_time(&mut net, &[1, 2, 3]);
+    assert_eq!(net.node(1).status().floor, 2);
+    for node in [2, 3] {
+        erase(&mut net, node, &layout);
+    }
+    net.node(2).found();
+    // the floor is told before a sweep begins
+    while net.node(2).status().floor == 0 {
+        net.tick(config().sweep_pause_us);
+        while let Some(envelope) = net.wire.pop_front() {
+            if text(&envelope.bytes).contains("Seal") {
+                net.give(&envelope).unwrap();
+            }
+        }
+    }
+    pass_time(&mut net, &[1, 2, 3]);
+    assert!(net.node(3).status().founded);
+    assert_eq!(net.node(1).local(b"alive"), Some(&Tagged::nth(1, 5)));
+    for among in [[1, 2], [1, 3], [2, 3]] {
+        net.told.clear();
+        let now = net.now;
+        net.node(among[1]).read(now, b"alive", QUORUM).unwrap();
+        net.run_among(&among);
+        net.tick(config().retry_us);
+        net.run_among(&among);
+        assert_eq!(net.told(among[1]), [found(5)], "{among:?}");
+    }
+}
