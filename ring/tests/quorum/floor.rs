@@ -267,7 +267,7 @@ fn lead_that_lost_its_disk_is_rebuilt_while_a_node_joins() {
     erase(&mut net, 1, &old);
     net.add(&[4], &moving);
     for node in [1, 2, 3] {
-        net.node(node).set_layout(moving.clone());
+        net.node(node).force_layout(moving.clone());
     }
     for _ in 0..100 {
         net.tick(config().sweep_pause_us);

@@ -27,7 +27,7 @@ fn pass_time(net: &mut Net<Register>, nodes: &[u64]) {
 
 fn set_layout(net: &mut Net<Register>, nodes: &[u64], layout: &Same) {
     for node in nodes {
-        net.node(*node).set_layout(layout.clone());
+        net.node(*node).force_layout(layout.clone());
     }
 }
 
