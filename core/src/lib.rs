@@ -56,6 +56,7 @@ struct Readme;
 
 mod declare;
 mod drift;
+mod embedded;
 mod encoded_len;
 mod error;
 mod field;
@@ -76,6 +77,7 @@ mod wire;
 pub use declare::__show_fields;
 pub use declare::{Declared, VisitedField};
 pub use drift::Drift;
+pub use embedded::Embedded;
 pub use encoded_len::{bytes_len, varint_len};
 pub use error::{Corrupt, Fatal, Full, Rejected, Rejections};
 pub use field::{Field, FieldValue, Shown};

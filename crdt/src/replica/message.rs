@@ -1,7 +1,8 @@
 use core::fmt;
 
 use quorate_core::{
-    Declared, DecodeError, Field, Form, Reader, Shape, Source, VisitedField, Wire, Writer, wire,
+    Declared, DecodeError, Embedded, Field, Form, Reader, Shape, Source, VisitedField, Wire,
+    Writer, wire,
 };
 
 use crate::Crdt;
@@ -46,7 +47,7 @@ wire! {
         /// The whole state, with everything up to the sender's update `last`.
         3 => State {
             last: u64,
-            state: StateRef<'a, T>,
+            state: Embedded<'a, T>,
         },
         /// Before the receiver began its present generation, the sender had its updates up to
         /// `last` of another generation. Versions before this message drop it.
@@ -106,49 +107,10 @@ impl<'a, T: Crdt> Wire<'a> for Body<'a, T> {
             0 => Self::Ack,
             1 => Self::Digest { first: input.u64()?, last: input.u64()?, digest: input.u64()? },
             2 => Self::Deltas { first: input.u64()?, batch: input.bytes()? },
-            3 => Self::State { last: input.u64()?, state: StateRef::decode(input)? },
+            3 => Self::State { last: input.u64()?, state: Embedded::decode(input)? },
             4 => Self::FormerGeneration { generation: input.u64()?, last: input.u64()? },
             _ => return Err(DecodeError::Invalid),
         })
-    }
-}
-
-/// A whole state: by reference when sent, as bytes when received. Both have the same encoding.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum StateRef<'a, T> {
-    Local(&'a T),
-    Encoded(&'a [u8]),
-}
-
-impl<'a, T: Crdt> Wire<'a> for StateRef<'a, T> {
-    fn encode(&self, out: &mut Writer<'_>) {
-        match self {
-            Self::Local(state) => {
-                out.u64(state.encoded_len() as u64);
-                state.encode(out);
-            }
-            Self::Encoded(bytes) => out.bytes(bytes),
-        }
-    }
-
-    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        input.bytes().map(Self::Encoded)
-    }
-}
-
-impl<'a, T: Crdt> Field<'a> for StateRef<'a, T> {
-    const FORM: Form = <&[u8]>::FORM;
-
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let len = match self {
-            Self::Local(state) => state.encoded_len(),
-            Self::Encoded(bytes) => bytes.len(),
-        };
-        write!(f, "{len} {}", if len == 1 { "byte" } else { "bytes" })
-    }
-
-    fn generate(source: &mut Source<'a>) -> Self {
-        Self::Encoded(source.bytes())
     }
 }
 
@@ -164,7 +126,7 @@ wire! {
         /// Updates, as [frames](super::log::frames).
         1 => Deltas(batch: &'a [u8]),
         /// The whole state.
-        2 => State(state: StateRef<'a, T>),
+        2 => State(state: Embedded<'a, T>),
     }
 }
 
@@ -243,16 +205,16 @@ mod tests {
         assert_eq!(hex(&message(Body::Ack)), "ac020580010100");
         assert_eq!(of(Body::Digest { first: 1, last: 300, digest: 2 }), "0101ac0202");
         assert_eq!(of(Body::Deltas { first: 7, batch: &[1, 9] }), "0207020109");
-        assert_eq!(of(Body::State { last: 7, state: StateRef::Encoded(&[1]) }), "03070101");
+        assert_eq!(of(Body::State { last: 7, state: Embedded::Encoded(&[1]) }), "03070101");
         assert_eq!(of(Body::FormerGeneration { generation: 3, last: 128 }), "04038001");
         let mut counter = Counter::default();
         counter.increment(Actor::from(NodeId::new(1)), 5)?;
-        let local = Body::State { last: 7, state: StateRef::Local(&counter) };
+        let local = Body::State { last: 7, state: Embedded::Local(&counter) };
         assert_eq!(of(local), format!("030704{}", hex(&counter)));
         let record = |body| hex(&Record::<Counter>(body));
         assert_eq!(record(RecordBody::Generation(300)), "00ac02");
         assert_eq!(record(RecordBody::Deltas(&[1, 9])), "01020109");
-        assert_eq!(record(RecordBody::State(StateRef::Encoded(&[1]))), "020101");
+        assert_eq!(record(RecordBody::State(Embedded::Encoded(&[1]))), "020101");
         Ok(())
     }
 
@@ -263,7 +225,7 @@ mod tests {
             body Deltas first 7, batch 2 bytes";
         assert_eq!(text, expected);
         let counter = Counter::default();
-        let record = Record(RecordBody::State(StateRef::Local(&counter)));
+        let record = Record(RecordBody::State(Embedded::Local(&counter)));
         assert_eq!(Shown(&record).to_string(), "State state 1 byte");
     }
 

@@ -16,7 +16,8 @@ mod tests;
 
 use quorate_clocks::{Actor, Storage};
 use quorate_core::{
-    Corrupt, Fatal, Instant, List, Machine, NodeId, Output, Reader, Rejected, Rejections, Ticket,
+    Corrupt, Embedded, Fatal, Instant, List, Machine, NodeId, Output, Reader, Rejected, Rejections,
+    Ticket,
 };
 
 use crate::{ApplyError, Crdt, MergeError};
@@ -26,7 +27,7 @@ use disk::Disk;
 pub use error::{ConfigError, MembersError};
 pub use event::Event;
 use log::{Log, frames};
-use message::{Body, RecordBody, StateRef};
+use message::{Body, RecordBody};
 pub use message::{Message, Record};
 use peer::{Flag, Peer, StateRequest};
 pub use status::Status;
@@ -578,11 +579,11 @@ impl<T: Crdt, P: Storage, L: Storage> Replica<T, P, L> {
         at: usize,
         message: &Message<'_, T>,
         last: u64,
-        state: &StateRef<'_, T>,
+        state: &Embedded<'_, T>,
     ) -> Result<(), Rejected> {
         let mut theirs = match state {
-            StateRef::Local(state) => (*state).clone(),
-            StateRef::Encoded(bytes) => {
+            Embedded::Local(state) => (*state).clone(),
+            Embedded::Encoded(bytes) => {
                 let mut input = Reader::new(bytes);
                 match self.state.read_state(&mut input) {
                     Ok(state) if input.rest().is_empty() => state,
@@ -860,10 +861,10 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
                 self.state = state;
                 Ok(())
             }
-            RecordBody::State(StateRef::Local(state)) => {
+            RecordBody::State(Embedded::Local(state)) => {
                 self.state.merge(state).map(|_| ()).map_err(|e| corrupt(e.into()))
             }
-            RecordBody::State(StateRef::Encoded(bytes)) => {
+            RecordBody::State(Embedded::Encoded(bytes)) => {
                 let mut input = Reader::new(bytes);
                 let state = self.state.read_state(&mut input).map_err(|_| Corrupt::Malformed)?;
                 input.finish().map_err(|_| Corrupt::Malformed)?;
@@ -912,7 +913,7 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Machine for Replica<T, P, L> {
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_, T>> {
         let generation = Record(RecordBody::Generation(self.disk.generation()));
-        [generation, Record(RecordBody::State(StateRef::Local(&self.state)))].into_iter()
+        [generation, Record(RecordBody::State(Embedded::Local(&self.state)))].into_iter()
     }
 
     fn status(&self) -> Status {

@@ -1,9 +1,9 @@
 use quorate_clocks::Storage;
-use quorate_core::{Output, Ticket};
+use quorate_core::{Embedded, Output, Ticket};
 
 use super::digest::digest;
 use super::disk::PendingRecord;
-use super::message::{Body, RecordBody, StateRef};
+use super::message::{Body, RecordBody};
 use super::peer::Flag;
 use super::{Event, Message, Record, Replica};
 use crate::Crdt;
@@ -106,7 +106,7 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
                     PendingRecord::Deltas(from, to) => {
                         RecordBody::Deltas(self.log.batch(from, to, usize::MAX)?.0)
                     }
-                    PendingRecord::State => RecordBody::State(StateRef::Local(&self.state)),
+                    PendingRecord::State => RecordBody::State(Embedded::Local(&self.state)),
                 };
                 Some(Output::Persist(ticket, Record(entry)))
             }
@@ -144,7 +144,7 @@ impl<T: Crdt + 'static, P: Storage, L: Storage> Replica<T, P, L> {
                 Body::Deltas { first, batch: self.log.batch(first, last, usize::MAX)?.0 }
             }
             BodyKind::State => {
-                Body::State { last: self.log.last(), state: StateRef::Local(&self.state) }
+                Body::State { last: self.log.last(), state: Embedded::Local(&self.state) }
             }
         })
     }

@@ -7,7 +7,7 @@ use std::vec;
 use std::vec::Vec;
 
 use quorate_clocks::Inline;
-use quorate_core::Wire;
+use quorate_core::{Embedded, Wire};
 
 use super::*;
 use crate::OrSet;
@@ -226,7 +226,7 @@ fn conflicting_state_of_this_actor_is_challenged() {
         let mut theirs = Set::new();
         theirs.add(actor(of), 8).unwrap();
         let (before, generation) = (node.state().clone(), node.disk.generation());
-        let whole = Body::State { last: 2, state: StateRef::Local(&theirs) };
+        let whole = Body::State { last: 2, state: Embedded::Local(&theirs) };
         let taken = receive(&mut node, 0, message(5, whole));
         assert_eq!(taken, if of == 1 { Ok(()) } else { Err(Rejected::Impossible) });
         assert_eq!(node.state(), &before);
@@ -242,7 +242,7 @@ fn trailing_bytes_of_a_state_are_rejected() {
     theirs.to_slice(&mut bytes).unwrap();
     let end = bytes.len() - 1;
     let mut node = synced_node(1);
-    let whole = |bytes| Body::State { last: 2, state: StateRef::Encoded(bytes) };
+    let whole = |bytes| Body::State { last: 2, state: Embedded::Encoded(bytes) };
     let taken = receive(&mut node, 0, message(5, whole(&bytes)));
     assert_eq!(taken, Err(Rejected::Malformed));
     receive(&mut node, 0, message(5, whole(&bytes[..end]))).unwrap();

@@ -1,8 +1,8 @@
 use core::fmt;
 
 use quorate_core::{
-    Declared, DecodeError, Field, Form, NodeId, Reader, Shape, Source, VisitedField, Wire, Writer,
-    wire,
+    Declared, DecodeError, Embedded, Field, Form, NodeId, Reader, Shape, Source, VisitedField,
+    Wire, Writer, wire,
 };
 
 use super::Value;
@@ -73,13 +73,13 @@ wire! {
             /// The value is not new: some replica has had it.
             repair: bool,
             key: &'a [u8],
-            value: ValueRef<'a, V>,
+            value: Embedded<'a, V>,
         },
         /// Keep this value for a node that does not answer, and hand it to that node.
         1 => Hint {
             owner: NodeId,
             key: &'a [u8],
-            value: ValueRef<'a, V>,
+            value: Embedded<'a, V>,
         },
         /// The value is durable here, merged with what was there.
         2 => Written {
@@ -94,7 +94,7 @@ wire! {
         },
         /// This is the value; it is durable here.
         4 => Found {
-            value: Option<ValueRef<'a, V>>,
+            value: Option<Embedded<'a, V>>,
             /// What is up to this clock and not in the value was deleted, and its tombstone purged.
             floor: u64,
         },
@@ -184,52 +184,6 @@ wire! {
     }
 }
 
-/// A value: by reference when sent, as bytes when received. Both have the same encoding.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum ValueRef<'a, V> {
-    Local(&'a V),
-    Encoded(&'a [u8]),
-}
-
-impl<V: Value> ValueRef<'_, V> {
-    /// The value of a message that was received.
-    pub(crate) fn read(&self) -> Result<V, DecodeError> {
-        match self {
-            Self::Local(value) => Ok((*value).clone()),
-            Self::Encoded(bytes) => V::from_slice(bytes),
-        }
-    }
-}
-
-impl<'a, V: Value> Wire<'a> for ValueRef<'a, V> {
-    fn encode(&self, out: &mut Writer<'_>) {
-        match self {
-            Self::Local(value) => out.length_prefixed(|out| value.encode(out)),
-            Self::Encoded(bytes) => out.bytes(bytes),
-        }
-    }
-
-    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        input.bytes().map(Self::Encoded)
-    }
-}
-
-impl<'a, V: Value> Field<'a> for ValueRef<'a, V> {
-    const FORM: Form = <&[u8]>::FORM;
-
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let len = match self {
-            Self::Local(value) => value.encoded_len(),
-            Self::Encoded(bytes) => bytes.len(),
-        };
-        write!(f, "{len} {}", if len == 1 { "byte" } else { "bytes" })
-    }
-
-    fn generate(source: &mut Source<'a>) -> Self {
-        Self::Encoded(source.bytes())
-    }
-}
-
 /// A record of a replica.
 ///
 /// ```
@@ -267,13 +221,13 @@ wire! {
         /// The value of a key.
         0 => Put {
             key: &'a [u8],
-            value: ValueRef<'a, V>,
+            value: Embedded<'a, V>,
         },
         /// This node keeps a value for another.
         1 => Hint {
             owner: NodeId,
             key: &'a [u8],
-            value: ValueRef<'a, V>,
+            value: Embedded<'a, V>,
         },
         /// It does not any more.
         2 => HintDone {

@@ -1,8 +1,8 @@
 use quorate_clocks::Causality;
-use quorate_core::{InlineList, Instant, List, NodeId, Rejected};
+use quorate_core::{Embedded, InlineList, Instant, List, NodeId, Rejected};
 
 use super::handoff::Handing;
-use super::message::{Body, Message, Reason, ValueRef};
+use super::message::{Body, Message, Reason};
 use super::slab::{Queue, Slab};
 use super::storage::Kinds;
 use super::targets::{Need, Targets, bit, first, places};
@@ -553,7 +553,7 @@ impl<V: Value, S: Storage> Requests<V, S> {
                 self.on_written(from, incarnation, number, *superseded);
             }
             Body::Found { value, floor } => {
-                let value = value.as_ref().map(ValueRef::read).transpose();
+                let value = value.as_ref().map(Embedded::read).transpose();
                 let value = value.map_err(|_| Rejected::Malformed)?;
                 self.on_found(from, incarnation, number, value, *floor);
             }
@@ -717,7 +717,7 @@ impl<V: Value, S: Storage> Requests<V, S> {
             Action::Topology { to } => (to, Body::Topology { topology: layout.topology() }),
             Action::Read { to, owner } => (to, Body::Read { owner, key }),
             Action::Write { to, owner } => {
-                let value = ValueRef::Local(request.value.as_ref()?);
+                let value = Embedded::Local(request.value.as_ref()?);
                 let body = match owner {
                     Some(owner) => Body::Hint { owner, key, value },
                     None => Body::Write { repair: !request.is_new(), key, value },

@@ -4,13 +4,15 @@ mod output;
 mod requests;
 mod sweeps;
 
-use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket};
+use quorate_core::{
+    Corrupt, Embedded, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket,
+};
 
 use crate::quorum::change::check;
 use crate::quorum::frontier::Lead;
 use crate::quorum::handoff::Handoff;
 use crate::quorum::holdings::{Asked, Holdings};
-use crate::quorum::message::{Body, RecordBody, ValueRef};
+use crate::quorum::message::{Body, RecordBody};
 use crate::quorum::rebuild::Rebuild;
 use crate::quorum::requests::Requests;
 use crate::quorum::sweep::{Reads, Sweep};
@@ -677,10 +679,10 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
         let sealed = (frontier.sealed() > frontier.floor())
             .then(|| Record(RecordBody::Sealed(frontier.sealed())));
         let keys = self.holdings.keys().iter().filter(|entry| !entry.done).map(|entry| {
-            Record(RecordBody::Put { key: &entry.key, value: ValueRef::Local(&entry.value) })
+            Record(RecordBody::Put { key: &entry.key, value: Embedded::Local(&entry.value) })
         });
         let hints = self.holdings.hints().iter().filter(|hint| !hint.done).map(|hint| {
-            let (owner, value) = (hint.owner, ValueRef::Local(&hint.value));
+            let (owner, value) = (hint.owner, Embedded::Local(&hint.value));
             Record(RecordBody::Hint { owner, key: &hint.key, value })
         });
         founded.into_iter().chain(floor).chain(sealed).chain(keys).chain(hints)

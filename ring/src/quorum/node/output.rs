@@ -1,11 +1,11 @@
 //! What a node puts out.
 
-use quorate_core::{NodeId, Output, Ticket};
+use quorate_core::{Embedded, NodeId, Output, Ticket};
 
 use super::Node;
 use crate::quorum::frontier::Report;
 use crate::quorum::holdings::{Answer, AnswerKind, RecordDue};
-use crate::quorum::message::{Body, RecordBody, ValueRef};
+use crate::quorum::message::{Body, RecordBody};
 use crate::quorum::requests::{Action, InFlight};
 use crate::quorum::runs::Run;
 use crate::quorum::sweep::Step;
@@ -84,12 +84,12 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                     }
                     RecordDue::Key(place) => {
                         let entry = self.holdings.keys().get(place)?;
-                        RecordBody::Put { key: &entry.key, value: ValueRef::Local(&entry.value) }
+                        RecordBody::Put { key: &entry.key, value: Embedded::Local(&entry.value) }
                     }
                     RecordDue::Hint(place) => {
                         let entry = self.holdings.hints().get(place)?;
                         let (owner, key) = (entry.owner, &*entry.key);
-                        let value = ValueRef::Local(&entry.value);
+                        let value = Embedded::Local(&entry.value);
                         if entry.done {
                             RecordBody::HintDone { owner, key }
                         } else {
@@ -140,7 +140,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                     AnswerKind::Key(_) | AnswerKind::Hint(_) => {
                         let entry = self.holdings.entry(answer.kind)?;
                         let floor = self.holdings.frontier().floor();
-                        Body::Found { value: Some(ValueRef::Local(&entry.value)), floor }
+                        Body::Found { value: Some(Embedded::Local(&entry.value)), floor }
                     }
                     AnswerKind::Refused(reason) => Body::Refused { reason },
                     AnswerKind::Topology => Body::Topology { topology: self.layout.topology() },
