@@ -23,7 +23,8 @@ pub trait Program {
     /// The machine.
     type Machine: Machine;
 
-    /// The machine refuses messages of nodes that it does not know. Of one that serves whoever asks, frames are dropped unless their sender is a peer at that line.
+    /// Whether the machine rejects messages from unknown nodes. For a machine that serves any sender,
+    /// the loop drops frames whose sender is not the peer on that line.
     const KNOWS_SENDERS: bool = true;
 
     /// Replays a record that [`record`](Self::record) wrote; the last one counts.

@@ -47,7 +47,7 @@ struct Past {
     acknowledged: Option<u64>,
     /// It was acknowledged, and not by a quorum.
     weak: bool,
-    /// It was not on a quorum when a disk was erased: it may have been on that one alone, whoever was told of it or is still to be.
+    /// It was not on a quorum when a disk was erased: the erased disk may have held the only copy, even if clients observed the write.
     may_be_lost: bool,
     /// A client that had seen it has replaced it, or tried to.
     may_be_replaced: bool,

@@ -104,7 +104,7 @@ const MAX_NUMBER: u64 = (1 << 62) - 1;
 ///
 /// # Bringing a node back whose disk was erased
 ///
-/// A source keeps no data of a range that it released, so whoever executes the plan asks the targets, and not the blank node:
+/// A source keeps no data of a range that it released, so the executor of the plan asks the targets, not the blank node:
 ///
 /// 1. Start the node as one that serves nothing: not in the placement that it goes by, whatever its machine's
 ///    [`ownership`](Self::ownership) says, which is [`Settled`](Ownership::Settled) for all.

@@ -1,7 +1,8 @@
 use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket};
 
+use super::in_flight::Action;
 use super::message::Body;
-use super::requests::{Action, Requests};
+use super::requests::Requests;
 use super::{
     Config, ConfigError, Event, Layout, Message, ReadOptions, Record, Request, RequestError,
     Storage, Value, WriteOptions,
@@ -13,7 +14,7 @@ use crate::topology::Version;
 /// It speaks to each replica itself, so that a request takes one round trip, and keeps nothing on a disk. Of the limits of a
 /// [storage](super::Inline) it uses those of requests and of a key's bytes. A replica makes requests with its [`Node`](super::Node).
 ///
-/// Its id is one of its own, and no replica's. Values that a replica has to form, as [siblings](quorate_clocks::Siblings), are written at a [`Node`](super::Node).
+/// Its id must differ from every replica's. Values that a replica has to form, as [siblings](quorate_clocks::Siblings), are written at a [`Node`](super::Node).
 ///
 /// ```
 /// use quorate_core::{Instant, Machine, NodeId, Output};

@@ -66,7 +66,7 @@ impl core::error::Error for LevelError {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The level cannot be met, whoever answers.
+    /// The replicas of the key can never meet the level.
     Level(LevelError),
     /// Fewer replicas are up than must answer.
     Unavailable {

@@ -147,9 +147,9 @@ pub(crate) struct Report {
     pub(crate) wanted: u64,
 }
 
-/// The part of the node with the lowest id.
+/// Collects the reports of all nodes, at the node with the lowest id.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Lead {
+pub(crate) struct Collector {
     /// Up to where it seals.
     target: u64,
     /// What somebody wants it to seal up to next.
@@ -181,7 +181,7 @@ pub(crate) enum Next {
     RoundOver(Option<u64>),
 }
 
-impl Lead {
+impl Collector {
     pub(crate) fn new(first_at: Instant) -> Self {
         Self {
             target: 0,

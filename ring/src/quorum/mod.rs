@@ -183,7 +183,7 @@
 //! * **An incarnation for each start** of a machine, one that its node has never used, also before
 //!   its disk was erased. A counter on that disk begins anew, and gives two writes one [`WriteId`]:
 //!   take a random number, or the time of a clock that does not go back.
-//! * **The layout, with its version, on a disk of its own.** No record has it. A node that starts
+//! * **The layout, with its version, in durable storage.** No record has it. A node that starts
 //!   with an older one is refused by the others until it [learns](Layout::learn) the newer one or
 //!   is [given](Node::set_layout) it.
 //! * **[`found`](Node::found)**, once, on each node of a new cluster: a node without records may
@@ -225,6 +225,7 @@ mod event;
 mod frontier;
 mod handoff;
 mod holdings;
+mod in_flight;
 mod layout;
 mod level;
 mod limits;

@@ -233,7 +233,7 @@ impl Sweep {
             return;
         }
         if self.last_peer.is_none() {
-            // no pass has met anybody: whoever is met first
+            // no pass has found a peer yet: begin with the first one found
             let mut peers = Peers::default();
             let meet = |node| peers.meet(node, None);
             let run = reads.shared_with(reads.node).run(self.scanned, MAX_RUN, 0, meet);
@@ -346,7 +346,7 @@ impl Sweep {
         self.is_clean &= complete;
         if let Some(pass) = self.pass.take() {
             self.given_up |= matches!(pass.step, Step::Repair { under_way: 1.., .. });
-            // after one that shares nothing any more whoever is met first is next
+            // after a pass without shared keys, continue with the first peer found
             self.last_peer = pass.peers.next.or(pass.peers.lowest);
             self.scanned = Token::MIN;
             if pass.peers.next.is_none() {

@@ -1,4 +1,4 @@
-//! The quorum store against whoever wants it to lose what it acknowledged, to bring back what was deleted, or to stand still.
+//! Inputs that would make the quorum store lose acknowledged writes, resurrect deleted keys, or stall.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -295,7 +295,7 @@ fn read_that_was_done_when_the_layout_changed_repairs_nobody_of_the_old_one() {
 }
 
 #[test]
-fn only_the_lead_seals() {
+fn only_the_collector_seals() {
     let mut net = Net::<Register>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
     for from in [2, 9] {
         assert_eq!(forge(&mut net, from, 3, seal(u64::MAX)), Err(Rejected::Impossible));

@@ -229,7 +229,7 @@ fn node_that_is_rebuilt_takes_the_floor_over() {
         forge(&mut net, 1, node, raised.clone()).unwrap();
     }
     erase(&mut net, 3, &Same::new(&[1, 2, 3]));
-    // the lead does not say so itself
+    // the collector does not say so itself
     for _ in 0..8 {
         net.tick(config().retry_us);
         net.wire.retain(|envelope| !text(&envelope.bytes).contains("Seal"));
@@ -260,7 +260,7 @@ fn sweep_that_an_earlier_life_asked_for_rebuilds_nobody() {
 
 /// It waits for all others to rebuild it, and the one that joins waits for a node that knows the floor.
 #[test]
-fn lead_that_lost_its_disk_is_rebuilt_while_a_node_joins() {
+fn collector_that_lost_its_disk_is_rebuilt_while_a_node_joins() {
     let old = Same::new(&[1, 2, 3]);
     let moving = Same { epoch: 2, next: Some(vec![1, 2, 4]), ..old.clone() };
     let mut net = three();

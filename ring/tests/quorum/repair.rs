@@ -240,7 +240,7 @@ fn node_joins_while_another_is_down() {
 }
 
 #[test]
-fn lead_that_joins_waits_until_all_have_told_their_floor() {
+fn collector_that_joins_waits_until_all_have_told_their_floor() {
     let before = Same::new(&[2, 3, 4]);
     let during = Same { epoch: 2, next: Some(vec![1, 2, 3]), ..before.clone() };
     let mut net = Net::<Register>::new(&[2, 3, 4], &before);

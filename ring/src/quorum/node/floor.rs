@@ -88,31 +88,31 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     }
 
     fn on_report(&mut self, from: NodeId, number: u64, report: Report) -> Next {
-        if self.lead.message() != Some((from, number)) {
+        if self.collector.message() != Some((from, number)) {
             return Next::Nothing; // nobody asked for it
         }
         self.holdings.raise_floor(report.floor);
         let may = self.holdings.frontier().may_rise_to(report.wanted);
         let report = Report { wanted: if may { report.wanted } else { 0 }, ..report };
         let floor = self.holdings.frontier().floor();
-        let Self { lead, layout, config, now, id, .. } = self;
-        lead.on_report(*now, (*id, floor), (from, number), report, layout, config)
+        let Self { collector, layout, config, now, id, .. } = self;
+        collector.on_report(*now, (*id, floor), (from, number), report, layout, config)
     }
 
     /// The node with the lowest id has the others seal, and raises the floor.
-    pub(super) fn tick_lead(&mut self) {
+    pub(super) fn tick_collector(&mut self) {
         let floor = self.holdings.frontier().floor();
-        let Self { lead, layout, config, now, id, .. } = self;
-        let next = lead.tick(*now, *id, floor, layout, config);
+        let Self { collector, layout, config, now, id, .. } = self;
+        let next = collector.tick(*now, *id, floor, layout, config);
         self.go_on(next);
     }
 
     fn go_on(&mut self, mut next: Next) {
         // the lowest id is asked first, so this comes once in a round
         if next == Next::AskHere {
-            self.seal_if_it_may(self.lead.target());
+            self.seal_if_it_may(self.collector.target());
             let report = self.report();
-            let Some((_, number)) = self.lead.message() else { return };
+            let Some((_, number)) = self.collector.message() else { return };
             next = self.on_report(self.id, number, report);
         }
         if let Next::RoundOver(floor) = next {

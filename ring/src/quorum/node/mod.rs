@@ -9,7 +9,7 @@ use quorate_core::{
 };
 
 use crate::quorum::change::check;
-use crate::quorum::frontier::Lead;
+use crate::quorum::frontier::Collector;
 use crate::quorum::handoff::Handoff;
 use crate::quorum::holdings::{Asked, Holdings};
 use crate::quorum::message::{Body, RecordBody};
@@ -27,7 +27,7 @@ use crate::quorum::{
 /// | role | a node that only plays it |
 /// |---|---|
 /// | replica | makes no requests |
-/// | coordinator | is in no preference list: a client with requests of its own |
+/// | coordinator | is in no preference list: a client that makes requests |
 ///
 /// # Reads and writes
 ///
@@ -78,7 +78,7 @@ use crate::quorum::{
 ///
 /// # Changing the replicas
 ///
-/// In two steps, each a [layout](Self::set_layout) with a version of its own that all nodes come to go by. In the first, requests need a quorum of the present replicas and
+/// In two steps, each a [layout](Self::set_layout) with its own version, adopted by all nodes. In the first, requests need a quorum of the present replicas and
 /// one of those that are to follow ([`Layout::next_replicas`]). When [`Status::synchronized`] is true of every node, with that layout's version in
 /// [`Status::version`], what was written before is there too, and the second has the new replicas alone. That takes some rounds of
 /// [sweeps](Config::sweep_pause_us): one with each other node, and at least two. A node that holds a key no longer drops it then.
@@ -131,7 +131,7 @@ pub struct Node<V: Value, L, S: Storage> {
     holdings: Holdings<V, S>,
     handoff: Handoff,
     sweep: Sweep,
-    lead: Lead,
+    collector: Collector,
     rebuild: Rebuild,
     /// The round of sweeps in which the layout became this one.
     layout_rotation: u64,
@@ -184,7 +184,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         let requests = Requests::new(id, incarnation, &config);
         let most_repairs = requests.most_repairs(&config);
         // who joins waits for it
-        let lead_us = if layout.is_moving() { 0 } else { config.purge_us };
+        let collect_us = if layout.is_moving() { 0 } else { config.purge_us };
         Ok(Self {
             id,
             membership: layout.membership(id),
@@ -195,7 +195,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             handoff: Handoff::new(most_repairs),
             sweep: Sweep::new(most_repairs, Instant::ZERO.after(config.sweep_us)),
             rebuild: Rebuild::default(),
-            lead: Lead::new(Instant::ZERO.after(lead_us)),
+            collector: Collector::new(Instant::ZERO.after(collect_us)),
             layout_rotation: 0,
             swept: None,
             now: Instant::ZERO,
@@ -546,7 +546,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         if self.membership == Membership::None {
             self.holdings.set_founded(false);
         }
-        self.lead.layout_changed(self.now);
+        self.collector.layout_changed(self.now);
         self.rebuild.restart(self.now);
         self.holdings.begin_scrub();
         self.layout_rotation = self.sweep.rotation();
@@ -646,7 +646,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
         sweep.tick(&reads);
         self.holdings.set_rotation(self.sweep.rotation());
         self.holdings.scrub(self.now, &self.config, &self.layout);
-        self.tick_lead();
+        self.tick_collector();
         if self.is_rebuilt() {
             let Self { rebuild, layout, config, now, id, .. } = self;
             if rebuild.tick(*now, *id, layout, config) {
@@ -665,7 +665,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let always = [self.sweep.deadline(), self.holdings.scrub_at(), self.lead.deadline()];
+        let always = [self.sweep.deadline(), self.holdings.scrub_at(), self.collector.deadline()];
         let sometimes = [self.requests.deadline(), self.handoff.deadline()];
         let rebuild = self.is_rebuilt().then(|| self.rebuild.deadline());
         let sometimes = sometimes.into_iter().chain([rebuild]).flatten();

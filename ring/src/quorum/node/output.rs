@@ -5,8 +5,8 @@ use quorate_core::{Embedded, NodeId, Output, Ticket};
 use super::Node;
 use crate::quorum::frontier::Report;
 use crate::quorum::holdings::{Answer, AnswerKind, RecordDue};
+use crate::quorum::in_flight::{Action, InFlight};
 use crate::quorum::message::{Body, RecordBody};
-use crate::quorum::requests::{Action, InFlight};
 use crate::quorum::runs::Run;
 use crate::quorum::sweep::Step;
 use crate::quorum::{Event, Layout, Message, Record, Storage, Value};
@@ -36,7 +36,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 if let Some(step) = self.sweep.take_due() {
                     return Some(Plan::Sweep(step));
                 }
-                if core::mem::take(&mut self.lead.due) {
+                if core::mem::take(&mut self.collector.due) {
                     return Some(Plan::Seal);
                 }
                 if let Some((to, number)) = self.rebuild.take_due() {
@@ -122,9 +122,10 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 self.send(pass.peer, self.requests.incarnation(), pass.number, body)
             }
             Plan::Seal => {
-                let (to, number) = self.lead.message()?;
+                let (to, number) = self.collector.message()?;
                 let floor = self.holdings.frontier().floor();
-                let (known, sealed) = (self.holdings.is_founded(), self.lead.target().max(floor));
+                let (known, sealed) =
+                    (self.holdings.is_founded(), self.collector.target().max(floor));
                 let body = Body::Seal { known, floor, sealed };
                 self.send(to, self.requests.incarnation(), number, body)
             }
