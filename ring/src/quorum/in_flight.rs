@@ -192,6 +192,7 @@ impl<V: Value, S: Storage> InFlight<V, S> {
             self.purged = self.purged.max(floor);
             // also where the floor is no news: of two owners with it, one has brought back what the other has purged
             if let Some(own) = &self.value
+                && floor > 0
                 && own.clock() <= floor
                 && !includes(&value, own)
             {

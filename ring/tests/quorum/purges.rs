@@ -125,5 +125,11 @@ fn value_with_a_clock_of_0_is_read() {
     let level = Level::All;
     net.node(1).read(now, b"k", ReadOptions { level, ..ReadOptions::default() }).unwrap();
     net.run();
-    assert_eq!(net.told(1), [OK, Told::Found(Some(first))]);
+    assert_eq!(net.told(1), [OK, Told::Found(Some(first.clone()))]);
+    // also where some replicas do not have it yet, and answer last
+    net.node(1).write(now, b"l", first.clone(), WriteOptions::default()).unwrap();
+    net.run_among(&[1, 2]);
+    net.node(2).read(now, b"l", ReadOptions { level, ..ReadOptions::default() }).unwrap();
+    net.run();
+    assert_eq!(net.told(2), [Told::Found(Some(first))]);
 }
