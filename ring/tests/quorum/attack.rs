@@ -450,6 +450,11 @@ fn read_that_was_long_on_its_way_does_not_return_what_was_deleted_meanwhile() {
                 net.give(&answer).unwrap();
             }
             assert_eq!(net.told(9), [Told::Found(None)], "{repair:?} {late}");
+            // the last replica answers: there is nothing to repair with, and nothing is left to do
+            net.give(&asked[1]).unwrap();
+            let nothing = net.wire.pop_front().unwrap();
+            net.give(&nothing).unwrap();
+            assert_eq!(net.node(9).status().requests, 0, "{repair:?} {late}");
         }
     }
 }

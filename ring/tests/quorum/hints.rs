@@ -292,3 +292,41 @@ fn hint_that_has_become_another_while_it_was_handed_over_stays() {
     assert_eq!(net.node(3).local(b"k"), Some(&at(2, 6)));
     assert_eq!(net.node(4).status().hints, 0);
 }
+
+#[test]
+fn hint_that_is_written_more_often_than_the_disk_finishes_can_be_read() {
+    let mut net = Net::<Cell>::new(&[1, 2, 4, 9], &Same { fallbacks: vec![4], ..layout() });
+    net.slow_disks = vec![4];
+    for node in [1, 9] {
+        net.node(node).set_down(NodeId::new(3), true);
+    }
+    let now = net.now;
+    let pending = |net: &Net<Cell>| net.disks.iter().find(|(at, ..)| *at == 4).unwrap().2.len();
+    let mut read_at = None;
+    for micros in 1..20 {
+        let before = pending(&net);
+        net.node(1).write(now, b"k", at(micros, 5), sloppy(Level::One)).unwrap();
+        net.run();
+        if micros == 1 {
+            let options = ReadOptions {
+                level: Level::All,
+                repair: ReadRepair::Off,
+                sloppy: true,
+                ..ReadOptions::default()
+            };
+            net.node(9).read(now, b"k", options).unwrap();
+            net.run();
+        }
+        // a record comes before the disk of node 4 has finished the one before
+        let disk = &mut net.disks.iter_mut().find(|(at, ..)| *at == 4).unwrap().2;
+        let finished = disk.drain(..before).next_back();
+        if let Some((ticket, _)) = finished {
+            net.node(4).persisted(ticket);
+        }
+        net.run();
+        if read_at.is_none() && !net.told(9).is_empty() {
+            read_at = Some(micros);
+        }
+    }
+    assert_eq!(read_at, Some(3));
+}
