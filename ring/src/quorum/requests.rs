@@ -527,7 +527,7 @@ impl<V: Value, S: Storage> Requests<V, S> {
         let number = self.next_number(place);
         let Some(request) = self.in_flight.get_mut(place) else { return };
         request.number = number;
-        (request.phase, request.value, request.purged) = (Phase::Collect, None, 0);
+        (request.phase, request.value) = (Phase::Collect, None);
         (request.answered, request.current, request.refused, request.due) = (0, 0, 0, 0);
     }
 
