@@ -5,6 +5,7 @@ use crate::topology::Freshness;
 use crate::{PreferenceList, Token};
 
 /// Whether a layout may follow another: each range has the replicas that it had, or those that were to follow.
+#[inline(never)]
 pub(crate) fn check<L: Layout>(before: &L, after: &L) -> Result<(), LayoutError> {
     let (present, version) = (before.version(), after.version());
     if version.compare(present) == Freshness::Older {

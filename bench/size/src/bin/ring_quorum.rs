@@ -79,9 +79,7 @@ fn layout(port: &mut Port) -> Option<Replicated<Ring>> {
 
 #[inline(never)]
 fn change_layout(node: &mut Store, port: &mut Port) -> bool {
-    layout(port).is_some_and(|layout| {
-        node.set_layout(layout).is_ok()
-    })
+    layout(port).is_some_and(|layout| node.set_layout(layout).is_ok())
 }
 
 #[inline(never)]

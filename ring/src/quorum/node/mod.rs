@@ -511,7 +511,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// [`LayoutError`] of an older layout, and of one whose replicas are neither the present ones nor those that were to follow; nothing was changed.
     pub fn set_layout(&mut self, layout: L) -> Result<(), LayoutError> {
         check(&self.layout, &layout)?;
-        self.force_layout(layout);
+        // not by force_layout: another copy of a layout takes kilobytes of a board's stack
+        self.layout = layout;
+        self.layout_changed();
         Ok(())
     }
 
