@@ -147,6 +147,30 @@ pub(crate) struct Report {
     pub(crate) wanted: u64,
 }
 
+/// The nodes that report: all that hold keys, or will.
+pub(crate) struct Nodes<'a, L> {
+    pub(crate) layout: &'a L,
+    pub(crate) own: NodeId,
+    /// Nodes that the application has given up.
+    pub(crate) lost: &'a [NodeId],
+}
+
+impl<L: Layout> Nodes<'_, L> {
+    /// The one that collects the reports.
+    pub(crate) fn first(&self) -> Option<NodeId> {
+        self.after(None)
+    }
+
+    /// While replicas change, those that are lost are passed over: no floor rises then, and who joins is told it. Otherwise it stays without their reports.
+    pub(crate) fn after(&self, node: Option<NodeId>) -> Option<NodeId> {
+        let mut next = self.layout.node_after(node);
+        while next.is_some_and(|next| self.lost.contains(&next)) && self.layout.is_moving() {
+            next = self.layout.node_after(next);
+        }
+        next
+    }
+}
+
 /// Collects the reports of all nodes, at the node with the lowest id.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Collector {
@@ -222,25 +246,24 @@ impl Collector {
     pub(crate) fn tick<L: Layout>(
         &mut self,
         now: Instant,
-        own: NodeId,
         floor: u64,
-        layout: &L,
+        nodes: &Nodes<'_, L>,
         config: &Config,
     ) -> Next {
         // before the layout is asked, which may go through all of it: there are more ticks than deadlines
         if self.at > now {
             return Next::Nothing;
         }
-        if layout.node_after(None) != Some(own) {
+        if nodes.first() != Some(nodes.own) {
             *self = Self { sequence: self.sequence, ..Self::new(now.after(config.purge_us)) };
             return Next::Nothing;
         }
         if self.asked.is_some() && self.attempt >= config.attempts {
             // the floor stays; who joins after it is told nevertheless
             (self.all_answered, self.all_done) = (false, false);
-            let next = layout.node_after(self.asked);
+            let next = nodes.after(self.asked);
             if next.is_some() {
-                return self.ask(now, own, next, config);
+                return self.ask(now, nodes.own, next, config);
             }
             self.end_round(now, config.sweep_pause_us, false);
             return Next::Nothing;
@@ -253,11 +276,11 @@ impl Collector {
         }
         if self.target <= floor {
             // while replicas change, those that are to follow do not have everything up to the floor
-            self.target = if layout.is_moving() { floor } else { self.wanted.max(floor) };
+            self.target = if nodes.layout.is_moving() { floor } else { self.wanted.max(floor) };
             (self.wanted, self.last_sum) = (0, None);
         }
         (self.all_answered, self.all_done, self.sum) = (true, true, 0);
-        self.ask(now, own, layout.node_after(None), config)
+        self.ask(now, nodes.own, nodes.first(), config)
     }
 
     fn ask(&mut self, now: Instant, own: NodeId, node: Option<NodeId>, config: &Config) -> Next {
@@ -273,10 +296,10 @@ impl Collector {
     pub(crate) fn on_report<L: Layout>(
         &mut self,
         now: Instant,
-        (own, floor): (NodeId, u64),
+        floor: u64,
         (from, number): (NodeId, u64),
         report: Report,
-        layout: &L,
+        nodes: &Nodes<'_, L>,
         config: &Config,
     ) -> Next {
         if self.asked != Some(from) || number != SEAL | self.sequence {
@@ -286,18 +309,18 @@ impl Collector {
         self.wanted = self.wanted.max(report.wanted);
         self.all_done &= report.done && report.sealed >= self.target;
         self.sum = self.sum.wrapping_add(report.changes);
-        let next = layout.node_after(Some(from));
+        let next = nodes.after(Some(from));
         if next.is_some() {
-            return self.ask(now, own, next, config);
+            return self.ask(now, nodes.own, next, config);
         }
         if !self.all_answered {
             self.end_round(now, config.sweep_pause_us, false);
             return Next::Nothing;
         }
-        let stable = self.all_done && self.last_sum == Some(self.sum) && !layout.is_moving();
+        let stable = self.all_done && self.last_sum == Some(self.sum) && !nodes.layout.is_moving();
         let is_open = self.target > floor;
         // a round that only asks what is wanted comes seldom; so does one after the floor has risen, which tells the others
-        let soon = is_open || self.wanted > floor || layout.is_moving();
+        let soon = is_open || self.wanted > floor || nodes.layout.is_moving();
         let wait = if soon { config.sweep_pause_us } else { config.purge_us };
         self.end_round(now, wait, self.all_done);
         Next::RoundOver((is_open && stable).then_some(self.target))

@@ -4,7 +4,10 @@ use quorate_core::{Instant, Ticket};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Handing {
     /// A sweep found it wanting.
-    Repair,
+    Repair {
+        /// The incarnation and number with which the receiver asked for that sweep; zeros if it did not.
+        asked: (u64, u64),
+    },
     /// It was kept for another node.
     Hint {
         /// The place of the hint.

@@ -5,9 +5,11 @@ use super::frontier::{Frontier, Report};
 use super::message::Reason;
 use super::scrub::Scrub;
 use super::slab::{Queue, Slab};
+use super::standing::Standing;
 use super::table::{Entry, Hints, Keys};
 use super::{Config, Layout, MergeRefused, Storage, Value};
 use crate::Token;
+use crate::topology::Version;
 
 /// What a node holds for itself and keeps for others, and the answers that it owes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -23,12 +25,20 @@ pub(crate) struct Holdings<V: Value, S: Storage> {
     scrub: Scrub,
     /// The round of sweeps that this node is in.
     rotation: u64,
-    /// It is a member that knows what it holds.
-    founded: bool,
-    founded_ticket: Ticket,
-    founding_due: bool,
+    standing: Standing,
     /// What was recorded last to be done: it goes, if it still is.
     recorded: Option<RecordDue>,
+}
+
+/// Where a value comes from that this node is to take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// A client writes it.
+    Client,
+    /// A replica has had it.
+    Replica,
+    /// As well, and this node has asked for that: it knows that the value is not one that was purged.
+    Asked,
 }
 
 /// How many hints are looked at, at once, for one that can be handed over.
@@ -80,6 +90,7 @@ pub(crate) struct Asked {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum RecordDue {
     Founded,
+    Standing,
     Floor,
     Sealed,
     Key(u32),
@@ -98,9 +109,7 @@ impl<V: Value, S: Storage> Holdings<V, S> {
             frontier: Frontier::new(incarnation),
             scrub: Scrub::default(),
             rotation: 1,
-            founded: false,
-            founded_ticket: Ticket::default(),
-            founding_due: false,
+            standing: Standing::default(),
             recorded: None,
         }
     }
@@ -117,8 +126,22 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         &self.frontier
     }
 
+    pub(crate) const fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
     pub(crate) const fn is_founded(&self) -> bool {
-        self.founded
+        self.standing.is_founded()
+    }
+
+    /// The highest floor that this node has heard of, which is its own unless it has to catch up.
+    pub(crate) fn known_floor(&self) -> u64 {
+        self.frontier.floor().max(self.standing.told())
+    }
+
+    /// Whether what it says of itself is durable.
+    pub(crate) fn is_standing_durable(&self) -> bool {
+        self.standing.is_durable(self.durable)
     }
 
     pub(crate) fn is_durable(&self, ticket: Ticket) -> bool {
@@ -136,13 +159,34 @@ impl<V: Value, S: Storage> Holdings<V, S> {
 
     /// This node knows what it holds, or is no member any more.
     pub(crate) fn set_founded(&mut self, founded: bool) {
-        if self.founded != founded {
-            self.founded = founded;
-            if !self.founding_due {
-                self.founded_ticket = self.tickets.issue();
-            }
-            self.founding_due = true;
+        let tickets = &mut self.tickets;
+        self.standing.set_founded(founded, || tickets.issue());
+    }
+
+    /// It may lack what the others have up to their floor, and have what they have purged.
+    pub(crate) fn fall_behind(&mut self) {
+        let tickets = &mut self.tickets;
+        self.standing.fall_behind(|| tickets.issue());
+    }
+
+    /// It has all that the members of this version have.
+    pub(crate) fn catch_up(&mut self, version: Version) {
+        self.raise_floor(self.standing.told());
+        let tickets = &mut self.tickets;
+        self.standing.catch_up(version, || tickets.issue());
+    }
+
+    /// Another node has this floor, and this one has to catch up before it has it, too. What it holds up to there goes: it may be purged, and what is not, comes back.
+    /// True if that is news.
+    pub(crate) fn tell_floor(&mut self, floor: u64) -> bool {
+        self.seal(floor);
+        let is_news = floor > self.known_floor();
+        self.standing.tell(floor);
+        // one that has no records has nothing yet but what it asked for
+        if is_news && self.standing.is_behind() {
+            self.scrub.begin_to_drop();
         }
+        is_news
     }
 
     /// What was restored is as old as this life of the node: records do not tell their age.
@@ -161,6 +205,11 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         self.scrub.is_over()
     }
 
+    /// Whether what may be purged is going.
+    pub(crate) const fn is_dropping(&self) -> bool {
+        self.scrub.drops()
+    }
+
     /// The value of a key that is durable here or about to be.
     pub(crate) fn value(&self, token: Token, key: &[u8]) -> Option<&V> {
         Some(&self.keys.get(self.keys.find(self.node, token, key)?)?.value)
@@ -168,7 +217,8 @@ impl<V: Value, S: Storage> Holdings<V, S> {
 
     /// Merges a value into that of a key, and owes the answer.
     ///
-    /// A new value is refused up to the seal, one that a replica has had up to the floor.
+    /// A new value is refused up to the seal, one that a replica has had up to the floor. Where this node has to catch up before it has what is up to there, it
+    /// takes only what it has asked for: another message may have been long on its way.
     ///
     /// # Errors
     ///
@@ -178,7 +228,7 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         &mut self,
         (now, layout): (Instant, &L),
         asked: Asked,
-        repair: bool,
+        origin: Origin,
         token: Token,
         key: &[u8],
         value: V,
@@ -189,7 +239,7 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         if !is_formed_here && awaits(place.and_then(|place| self.keys.get(place)), &value) {
             return Err(Rejected::Full);
         }
-        let (kind, ticket) = match self.store((now, layout), repair, place, (token, key, value)) {
+        let (kind, ticket) = match self.store((now, layout), origin, place, (token, key, value)) {
             Ok((superseded, ticket)) => (AnswerKind::Written { superseded }, ticket),
             Err(reason) => (AnswerKind::Refused(reason), Ticket::default()),
         };
@@ -200,19 +250,23 @@ impl<V: Value, S: Storage> Holdings<V, S> {
     fn store<L: Layout>(
         &mut self,
         (now, layout): (Instant, &L),
-        repair: bool,
+        origin: Origin,
         place: Option<u32>,
         (token, key, value): (Token, &[u8], V),
     ) -> Result<(bool, Ticket), Reason> {
-        if !self.founded && !repair {
+        if !self.is_founded() && origin != Origin::Asked {
             return Err(Reason::Blank); // it does not know the floor
         }
-        let tickets = &mut self.tickets;
         let clock = value.clock();
-        // what is up to the floor, all replicas have, but for one that is rebuilt or is to become a replica
-        let is_replica = || layout.replicas(token).replicas().contains(&self.node);
-        let takes =
-            self.frontier.takes(clock, repair) || (repair && !(self.founded && is_replica()));
+        let has_to_catch_up =
+            || self.standing.is_behind() || !layout.replicas(token).replicas().contains(&self.node);
+        let floor = self.known_floor();
+        if origin == Origin::Replica && floor > 0 && clock <= floor && has_to_catch_up() {
+            return Ok((false, Ticket::default())); // all replicas have had it, and it comes from them
+        }
+        let tickets = &mut self.tickets;
+        let repair = origin != Origin::Client;
+        let takes = origin == Origin::Asked || self.frontier.takes(clock, repair);
         let refused = Reason::Purged { floor: self.frontier.sealed() };
         if let Some(place) = place {
             let entry = self.keys.get_mut(place).ok_or(Reason::Full)?;
@@ -283,7 +337,7 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         owner: NodeId,
         (token, key, value): (Token, &[u8], V),
     ) -> Result<Ticket, Reason> {
-        if !self.founded {
+        if !self.is_founded() {
             // it does not know the floor: below it the owner would not take the value, and nobody would have it
             return Err(Reason::Blank);
         }
@@ -409,13 +463,16 @@ impl<V: Value, S: Storage> Holdings<V, S> {
 
     /// What this node tells of itself.
     pub(crate) fn report(&self, last_clean_rotation: u64) -> Report {
-        let (floor, sealed) = (self.frontier.floor(), self.frontier.sealed());
+        let (floor, sealed) = (self.known_floor(), self.frontier.sealed());
         // last, as it goes over all hints
         let holds_hints = || self.hints.iter().any(|hint| hint.value.clock() <= sealed);
         Report {
             floor,
             sealed,
-            done: self.founded
+            // what it holds no longer is to be gone before the floor rises: if it comes to hold that again, it may be purged by then
+            done: self.is_founded()
+                && !self.standing.is_behind()
+                && self.is_scrubbed()
                 && self.frontier.is_swept(last_clean_rotation, self.durable)
                 && !(self.hints.len() > 0 && holds_hints()),
             changes: self.frontier.changes(),
@@ -435,13 +492,16 @@ impl<V: Value, S: Storage> Holdings<V, S> {
     pub(crate) fn scrub<L: Layout>(&mut self, now: Instant, config: &Config, layout: &L) {
         let Some(places) = self.scrub.next(now, self.keys.places()) else { return };
         let to = places.end;
-        let (floor, tickets) = (self.frontier.floor(), &mut self.tickets);
+        let (floor, told, tickets) =
+            (self.frontier.floor(), self.standing.told(), &mut self.tickets);
+        let drops = self.scrub.drops();
         for place in places {
             let Some(entry) = self.keys.get_mut(place) else { continue };
             if entry.done {
                 continue;
             }
-            if !holds(layout, self.node, entry.token) {
+            let may_be_purged = drops && entry.value.clock() <= told;
+            if may_be_purged || !holds(layout, self.node, entry.token) {
                 entry.done = true;
                 self.keys.set_due(place, || tickets.issue());
                 continue;
@@ -463,7 +523,7 @@ impl<V: Value, S: Storage> Holdings<V, S> {
 
     /// Owes the value of a key, or of what is kept for the owner that this node stands in for.
     pub(crate) fn read(&mut self, asked: Asked, owner: Option<NodeId>, token: Token, key: &[u8]) {
-        if !self.founded {
+        if !self.is_founded() {
             return self.owe(asked, AnswerKind::Refused(Reason::Blank), Ticket::default());
         }
         let hint = owner.and_then(|owner| self.hints.find(owner, token, key));
@@ -541,21 +601,25 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         // most polls find none
         let frontier_due = self.frontier.floor_due || self.frontier.sealed_due;
         let any_due = self.keys.any_due() || self.hints.any_due();
-        if !self.founding_due && !frontier_due && !any_due {
+        let standing_due = self.standing.founding_due || self.standing.due;
+        if !standing_due && !frontier_due && !any_due {
             return None;
         }
         let (floor, sealed) = self.frontier.due();
         let floor = floor.map(|ticket| (ticket, RecordDue::Floor));
         let sealed = sealed.map(|ticket| (ticket, RecordDue::Sealed));
-        let founding = self.founding_due.then_some((self.founded_ticket, RecordDue::Founded));
+        let (founding, standing) = self.standing.records_due();
+        let founding = founding.map(|ticket| (ticket, RecordDue::Founded));
+        let standing = standing.map(|ticket| (ticket, RecordDue::Standing));
         let key = self.keys.first_due().map(|(ticket, place)| (ticket, RecordDue::Key(place)));
         let hint = self.hints.first_due().map(|(ticket, place)| (ticket, RecordDue::Hint(place)));
-        let due = [founding, floor, sealed, key, hint]
+        let due = [founding, standing, floor, sealed, key, hint]
             .into_iter()
             .flatten()
             .min_by_key(|(ticket, _)| *ticket)?;
         match due.1 {
-            RecordDue::Founded => self.founding_due = false,
+            RecordDue::Founded => self.standing.founding_due = false,
+            RecordDue::Standing => self.standing.due = false,
             RecordDue::Floor => self.frontier.floor_due = false,
             RecordDue::Sealed => self.frontier.sealed_due = false,
             RecordDue::Key(place) => self.keys.clear_due(place),
@@ -627,8 +691,8 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         self.frontier.restore_sealed(sealed);
     }
 
-    pub(crate) const fn restore_founded(&mut self, founded: bool) {
-        self.founded = founded;
+    pub(crate) const fn restore_standing(&mut self) -> &mut Standing {
+        &mut self.standing
     }
 }
 

@@ -2,6 +2,7 @@ use quorate_clocks::Causality;
 use quorate_core::{Instant, NodeId};
 
 use super::handoff::Handing;
+use super::message::Cause;
 use super::targets::{Need, Targets, bit, first};
 use super::{
     Event, Failure, FollowRefused, MergeRefused, ReadOptions, ReadRepair, Request, Storage, Value,
@@ -116,6 +117,17 @@ impl<V: Value, S: Storage> InFlight<V, S> {
     /// Whether it sends a new value, and not one that a replica has had.
     pub(crate) const fn is_new(&self) -> bool {
         self.is_write()
+    }
+
+    /// Where the value comes from that it sends.
+    pub(crate) const fn cause(&self) -> Cause {
+        match self.kind {
+            Kind::Write(_) => Cause::New,
+            Kind::Handoff(Handing::Repair { asked: (incarnation, number @ 1..) }) => {
+                Cause::Asked { incarnation, number }
+            }
+            Kind::Read(_) | Kind::Handoff(_) => Cause::Repair,
+        }
     }
 
     /// Why its value is handed over, if it is.

@@ -59,6 +59,10 @@ impl<'a, V: Value> Message<'a, V> {
     #[doc(hidden)]
     pub const REASON: Shape = Reason::SHAPE;
 
+    /// What a cause consists of.
+    #[doc(hidden)]
+    pub const CAUSE: Shape = Cause::SHAPE;
+
     pub(crate) const fn version(&self) -> Version {
         Version { epoch: self.epoch, digest: self.digest }
     }
@@ -70,8 +74,8 @@ wire! {
     pub(crate) enum Body<'a, V: Value> {
         /// Merge this value into that of the key.
         0 => Write {
-            /// The value is not new: some replica has had it.
-            repair: bool,
+            /// Where the value comes from.
+            cause: Cause,
             key: &'a [u8],
             value: Embedded<'a, V>,
         },
@@ -159,8 +163,24 @@ wire! {
             /// The highest clock of tombstones that are old enough.
             wanted: u64,
         },
-        /// The sender has lost its disk: sweep with it.
-        16 => Rebuild,
+        /// The sender may lack what the receiver has: sweep with it.
+        16 => CatchUp,
+    }
+}
+
+wire! {
+    /// Where a value comes from that a replica is to take.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub(crate) enum Cause {
+        /// A client writes it.
+        0 => New,
+        /// Some replica has had it.
+        1 => Repair,
+        /// As well, and the receiver has asked for a sweep with this incarnation and number.
+        2 => Asked {
+            incarnation: u64,
+            number: u64,
+        },
     }
 }
 
@@ -244,6 +264,13 @@ wire! {
         5 => Floor(floor: u64),
         /// No new value up to this clock is.
         6 => Sealed(sealed: u64),
+        /// This node may lack what the others have up to the floor, and have what they have purged.
+        7 => Behind,
+        /// It has everything that the members of this version of the topology had.
+        8 => CaughtUp {
+            epoch: u64,
+            digest: u64,
+        },
     }
 }
 

@@ -216,6 +216,7 @@
 //! * Terry et al., "Session Guarantees for Weakly Consistent Replicated Data", PDIS 1994: what
 //!   `read_at_least` is for.
 
+mod catch_up;
 mod change;
 mod config;
 mod coordinator;
@@ -235,7 +236,6 @@ mod merged;
 mod message;
 mod node;
 mod order;
-mod rebuild;
 mod replica;
 mod request;
 mod requests;
@@ -243,6 +243,7 @@ mod runs;
 mod scrub;
 mod siblings;
 mod slab;
+mod standing;
 mod status;
 mod storage;
 mod sweep;

@@ -633,7 +633,7 @@ impl<V: Value, S: Storage> Requests<V, S> {
                 let value = Embedded::Local(request.value.as_ref()?);
                 let body = match owner {
                     Some(owner) => Body::Hint { owner, key, value },
-                    None => Body::Write { repair: !request.is_new(), key, value },
+                    None => Body::Write { cause: request.cause(), key, value },
                 };
                 (to, body)
             }

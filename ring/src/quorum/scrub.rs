@@ -18,12 +18,24 @@ pub(crate) struct Scrub {
     wanted: u64,
     /// A pass is over since it was begun.
     over: bool,
+    /// What may be purged goes in this pass.
+    drops: bool,
 }
 
 impl Scrub {
     /// Begins a pass now.
     pub(crate) const fn begin(&mut self) {
         (self.next, self.at, self.found, self.over) = (0, Instant::ZERO, 0, false);
+    }
+
+    /// Begins a pass now in which what may be purged goes.
+    pub(crate) const fn begin_to_drop(&mut self) {
+        self.begin();
+        self.drops = true;
+    }
+
+    pub(crate) const fn drops(&self) -> bool {
+        self.drops
     }
 
     pub(crate) const fn is_over(&self) -> bool {
@@ -57,6 +69,7 @@ impl Scrub {
             (self.next, self.at) = (to, now.after(config.sweep_us));
         } else {
             (self.wanted, self.found, self.next, self.over) = (self.found, 0, 0, true);
+            self.drops = false;
             self.at = now.after(config.purge_us);
         }
     }

@@ -17,7 +17,7 @@ type Register = Tagged<u32>;
 
 /// Numbers of messages that ask for a seal and for a sweep that rebuilds have these bits.
 pub(super) const SEAL: u64 = 3 << 62;
-pub(super) const REBUILD: u64 = 1 << 62;
+pub(super) const CATCH_UP: u64 = 1 << 62;
 
 fn write(level: Level) -> WriteOptions {
     WriteOptions { level, ..WriteOptions::default() }
@@ -314,7 +314,7 @@ fn floor_of_an_answer_that_was_not_asked_for_counts_for_nothing() {
     let _ = forge(&mut net, 2, 1, sealed);
     assert_eq!(net.node(1).status().floor, 0);
     erase(&mut net, 3, &Same::new(&[1, 2, 3]));
-    for (from, asked) in [(2, REBUILD | 1), (9, REBUILD | 1), (1, REBUILD | 2)] {
+    for (from, asked) in [(2, CATCH_UP | 1), (9, CATCH_UP | 1), (1, CATCH_UP | 2)] {
         net.tick(1); // it asks node 1
         let swept = forged(7, 1 << 63 | 5, 12, &[8, asked, u64::MAX, u64::MAX]);
         let _ = forge(&mut net, from, 3, swept);
@@ -325,7 +325,7 @@ fn floor_of_an_answer_that_was_not_asked_for_counts_for_nothing() {
 #[test]
 fn only_members_are_rebuilt() {
     let mut net = Net::<Register>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
-    let rebuild = || forged(7, REBUILD | 1, 16, &[]);
+    let rebuild = || forged(7, CATCH_UP | 1, 16, &[]);
     assert_eq!(forge(&mut net, 9, 1, rebuild()), Err(Rejected::Impossible));
     assert_eq!(forge(&mut net, 2, 1, rebuild()), Ok(()));
 }
@@ -477,7 +477,7 @@ fn joining_node_that_has_not_got_a_value_yet_has_not_purged_it() {
     let now = net.now;
     net.node(1).tick(now);
     net.run();
-    assert!(net.node(4).status().founded && net.node(4).status().floor >= 2);
+    assert!(net.node(4).status().founded && net.node(4).status().sealed >= 2);
     assert_eq!(net.node(4).local(b"alive"), None);
     net.node(9).read(now, b"alive", read(ReadRepair::Off)).unwrap();
     net.settle_disks();

@@ -3,7 +3,7 @@
 use quorate_core::{Machine as _, NodeId};
 use quorate_ring::quorum::{Level, Tagged, WriteOptions};
 
-use super::attack::{REBUILD, SEAL, erase, forge, forged, seal, text, varint};
+use super::attack::{CATCH_UP, SEAL, erase, forge, forged, seal, text, varint};
 use super::net::{Net, Same, Told, config};
 
 type Register = Tagged<u32>;
@@ -154,12 +154,12 @@ fn member_that_does_not_know_what_it_holds_is_never_done_and_rebuilds_nobody() {
         net.wire.clear(); // nobody hears that it wants to be rebuilt
         for _ in 0..8 {
             net.tick(config().sweep_us.max(config().sweep_pause_us));
-            net.wire.retain(|envelope| !text(&envelope.bytes).contains("Rebuild"));
+            net.wire.retain(|envelope| !text(&envelope.bytes).contains("CatchUp"));
             net.run();
         }
     }
     assert!(!net.node(3).status().founded && !net.node(3).status().synchronized);
-    let rebuild = forged(7, REBUILD | 1, 16, &[]);
+    let rebuild = forged(7, CATCH_UP | 1, 16, &[]);
     let said = answer(&mut net, 2, 3, rebuild);
     assert!(said.contains("Refused"), "{said}");
     sweep(&mut net, &[1, 2, 3]);
@@ -250,7 +250,7 @@ fn sweep_that_an_earlier_life_asked_for_rebuilds_nobody() {
     for incarnation in [7, 8] {
         net.tick(config().retry_us); // it asks node 1
         net.wire.clear();
-        forge(&mut net, 1, 3, swept(incarnation, REBUILD | 1)).unwrap();
+        forge(&mut net, 1, 3, swept(incarnation, CATCH_UP | 1)).unwrap();
         net.tick(config().retry_us);
         let asked: Vec<u64> =
             net.wire.iter().filter(|one| one.from == 3).map(|one| one.to).collect();

@@ -172,5 +172,5 @@ fn bytes_are_stable() {
     let answer = net.wire.pop_front().unwrap();
     assert_eq!(hex(&answer.bytes), "07808008010004010780804b0100010500");
     let records: Vec<_> = net.disks[1].1.iter().map(|record| hex(record)).collect();
-    assert_eq!(records, ["0301", "00016b0780804b01000105"]);
+    assert_eq!(records, ["0301", "080100", "00016b0780804b01000105"]);
 }

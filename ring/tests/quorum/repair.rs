@@ -196,8 +196,17 @@ fn dotted_value_is_sent_when_it_is_durable_here() {
 
 #[test]
 fn changing_set_is_asked_with_both_quorums() {
-    let moving = Same { epoch: 2, next: Some(vec![3, 4, 5]), ..Same::new(&[1, 2, 3]) };
-    let mut net = Net::<Register>::new(&[1, 2, 3, 4, 5, 9], &moving);
+    let old = Same::new(&[1, 2, 3]);
+    let moving = Same { epoch: 2, next: Some(vec![3, 4, 5]), ..old.clone() };
+    let mut net = Net::<Register>::new(&[1, 2, 3, 9], &old);
+    net.add(&[4, 5], &moving);
+    for node in [1, 2, 3, 9] {
+        net.node(node).set_layout(moving.clone()).unwrap();
+    }
+    while ![4, 5].iter().all(|node| net.node(*node).status().founded) {
+        net.tick(config().sweep_pause_us);
+        net.run();
+    }
     let now = net.now;
     let (enough, too_few) = ([[1, 3, 4], [2, 3, 5]], [[1, 2, 3], [3, 4, 5], [1, 2, 4], [1, 4, 5]]);
     for (sets, done) in [(&enough[..], true), (&too_few[..], false)] {

@@ -3,7 +3,7 @@
 use quorate_core::{NodeId, Rejected, Ticket};
 
 use super::Node;
-use crate::quorum::frontier::{Next, Report};
+use crate::quorum::frontier::{Next, Nodes, Report};
 use crate::quorum::holdings::{AnswerKind, Asked};
 use crate::quorum::message::{Body, Reason};
 use crate::quorum::{Layout, Membership, Message, Storage, Value};
@@ -27,16 +27,22 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             self.holdings.owe(asked, AnswerKind::Refused(Reason::Stale), Ticket::default());
             return Ok(());
         }
-        if self.layout.node_after(None) != Some(asked.by) {
+        if self.collecting() != Some(asked.by) {
             return Err(Rejected::Impossible); // only the node with the lowest id asks for it
         }
-        self.holdings.raise_floor(floor);
+        self.learn_floor(floor);
         self.seal_if_it_may(sealed);
         if known {
             self.join();
         }
         self.holdings.owe(asked, AnswerKind::Sealed, Ticket::default());
         Ok(())
+    }
+
+    /// The node that collects what the others report.
+    fn collecting(&self) -> Option<NodeId> {
+        let nodes = Nodes { layout: &self.layout, own: self.id, lost: self.catch_up.lost() };
+        nodes.first()
     }
 
     /// This node knows the floor: if it joins, it takes part from now on.
@@ -91,19 +97,21 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         if self.collector.message() != Some((from, number)) {
             return Next::Nothing; // nobody asked for it
         }
-        self.holdings.raise_floor(report.floor);
+        self.learn_floor(report.floor);
         let may = self.holdings.frontier().may_rise_to(report.wanted);
         let report = Report { wanted: if may { report.wanted } else { 0 }, ..report };
-        let floor = self.holdings.frontier().floor();
-        let Self { collector, layout, config, now, id, .. } = self;
-        collector.on_report(*now, (*id, floor), (from, number), report, layout, config)
+        let floor = self.holdings.known_floor();
+        let Self { collector, layout, config, now, id, catch_up, .. } = self;
+        let nodes = Nodes { layout, own: *id, lost: catch_up.lost() };
+        collector.on_report(*now, floor, (from, number), report, &nodes, config)
     }
 
     /// The node with the lowest id has the others seal, and raises the floor.
     pub(super) fn tick_collector(&mut self) {
-        let floor = self.holdings.frontier().floor();
-        let Self { collector, layout, config, now, id, .. } = self;
-        let next = collector.tick(*now, *id, floor, layout, config);
+        let floor = self.holdings.known_floor();
+        let Self { collector, layout, config, now, id, catch_up, .. } = self;
+        let nodes = Nodes { layout, own: *id, lost: catch_up.lost() };
+        let next = collector.tick(*now, floor, &nodes, config);
         self.go_on(next);
     }
 
@@ -117,7 +125,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         }
         if let Next::RoundOver(floor) = next {
             if let Some(floor) = floor {
-                self.holdings.raise_floor(floor);
+                self.learn_floor(floor);
             }
             self.join();
         }

@@ -1,3 +1,4 @@
+mod catch_up;
 mod floor;
 mod hints;
 mod output;
@@ -8,12 +9,12 @@ use quorate_core::{
     Corrupt, Embedded, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket,
 };
 
+use crate::quorum::catch_up::CatchUp;
 use crate::quorum::change::check;
 use crate::quorum::frontier::Collector;
 use crate::quorum::handoff::Handoff;
 use crate::quorum::holdings::{Asked, Holdings};
 use crate::quorum::message::{Body, RecordBody};
-use crate::quorum::rebuild::Rebuild;
 use crate::quorum::requests::Requests;
 use crate::quorum::sweep::{Reads, Sweep};
 use crate::quorum::{
@@ -132,9 +133,7 @@ pub struct Node<V: Value, L, S: Storage> {
     handoff: Handoff,
     sweep: Sweep,
     collector: Collector,
-    rebuild: Rebuild,
-    /// The round of sweeps in which the layout became this one.
-    layout_rotation: u64,
+    catch_up: CatchUp,
     /// The node of the last sweep; the event is due.
     swept: Option<NodeId>,
     now: Instant,
@@ -194,9 +193,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             config,
             handoff: Handoff::new(most_repairs),
             sweep: Sweep::new(most_repairs, Instant::ZERO.after(config.sweep_us)),
-            rebuild: Rebuild::default(),
+            catch_up: CatchUp::new(),
             collector: Collector::new(Instant::ZERO.after(collect_us)),
-            layout_rotation: 0,
             swept: None,
             now: Instant::ZERO,
             learned_from: None,
@@ -229,8 +227,17 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn found(&mut self) {
-        self.started = true;
-        self.holdings.set_founded(true);
+        self.start();
+        if !self.membership.is_member() || self.holdings.is_founded() {
+            return;
+        }
+        if self.holdings.frontier().sealed() > 0 || self.holdings.known_floor() > 0 {
+            self.holdings.fall_behind(); // the others have purged what it would not know of
+            self.holdings.set_founded(true);
+        } else {
+            self.holdings.set_founded(true);
+            self.holdings.catch_up(self.layout.version());
+        }
     }
 
     /// Writes a value.
@@ -545,14 +552,10 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         self.sweep.cancel(self.now, &self.config);
         self.cancel_repairs();
         self.membership = self.layout.membership(self.id);
-        if self.membership == Membership::None {
-            self.holdings.set_founded(false);
-        }
+        self.enter_layout();
         self.collector.layout_changed(self.now);
-        self.rebuild.restart(self.now);
         self.holdings.begin_scrub();
-        self.layout_rotation = self.sweep.rotation();
-        self.holdings.set_rotation(self.layout_rotation);
+        self.holdings.set_rotation(self.sweep.rotation());
         self.requests.restart(&self.layout);
         self.wake_handoff(self.now);
     }
@@ -586,7 +589,16 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
                 Ok(())
             }
             RecordBody::Member(is_member) => {
-                self.holdings.restore_founded(is_member);
+                self.holdings.restore_standing().restore_founded(is_member);
+                Ok(())
+            }
+            RecordBody::Behind => {
+                self.holdings.restore_standing().restore_behind();
+                Ok(())
+            }
+            RecordBody::CaughtUp { epoch, digest } => {
+                let version = crate::topology::Version { epoch, digest };
+                self.holdings.restore_standing().restore_caught_up(version);
                 Ok(())
             }
             RecordBody::Purged { key } => {
@@ -623,7 +635,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
                 let asked = Self::asked(from, message.incarnation, message.number);
                 self.handle_seal(asked, message.version(), *known, (*floor, *sealed))
             }
-            Body::Summary { .. } | Body::Offer { .. } | Body::Swept { .. } | Body::Rebuild => {
+            Body::Summary { .. } | Body::Offer { .. } | Body::Swept { .. } | Body::CatchUp => {
                 let asked = Self::asked(from, message.incarnation, message.number);
                 self.handle_sweep(asked, message.version(), &message.body)
             }
@@ -633,8 +645,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
     }
 
     fn tick(&mut self, now: Instant) {
-        self.started = true;
         self.now = self.now.max(now);
+        self.start();
         if !self.dated {
             self.dated = true;
             self.holdings.date(self.now);
@@ -649,12 +661,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
         self.holdings.set_rotation(self.sweep.rotation());
         self.holdings.scrub(self.now, &self.config, &self.layout);
         self.tick_collector();
-        if self.is_rebuilt() {
-            let Self { rebuild, layout, config, now, id, .. } = self;
-            if rebuild.tick(*now, *id, layout, config) {
-                self.holdings.set_founded(true);
-            }
-        }
+        self.tick_catch_up();
     }
 
     fn persisted(&mut self, ticket: Ticket) {
@@ -669,13 +676,14 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
     fn deadline(&self) -> Option<Instant> {
         let always = [self.sweep.deadline(), self.holdings.scrub_at(), self.collector.deadline()];
         let sometimes = [self.requests.deadline(), self.handoff.deadline()];
-        let rebuild = self.is_rebuilt().then(|| self.rebuild.deadline());
-        let sometimes = sometimes.into_iter().chain([rebuild]).flatten();
+        let catch_up = self.has_to_ask().then(|| self.catch_up.deadline());
+        let sometimes = sometimes.into_iter().chain([catch_up]).flatten();
         always.into_iter().chain(sometimes).min()
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_, V>> {
         let founded = self.holdings.is_founded().then_some(Record(RecordBody::Member(true)));
+        let standing = self.standing_record().map(Record);
         let frontier = self.holdings.frontier();
         let floor = (frontier.floor() > 0).then(|| Record(RecordBody::Floor(frontier.floor())));
         let sealed = (frontier.sealed() > frontier.floor())
@@ -687,7 +695,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
             let (owner, value) = (hint.owner, Embedded::Local(&hint.value));
             Record(RecordBody::Hint { owner, key: &hint.key, value })
         });
-        founded.into_iter().chain(floor).chain(sealed).chain(keys).chain(hints)
+        founded.into_iter().chain(standing).chain(floor).chain(sealed).chain(keys).chain(hints)
     }
 
     fn status(&self) -> Status {
@@ -695,10 +703,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
             id: self.id,
             version: self.layout.version(),
             founded: self.holdings.is_founded(),
-            synchronized: (self.holdings.is_founded() || self.membership == Membership::None)
-                && self.holdings.hints().len() == 0
-                && self.holdings.is_scrubbed()
-                && self.sweep.last_clean_rotation() > self.layout_rotation,
+            synchronized: self.is_synchronized(),
             floor: self.holdings.frontier().floor(),
             sealed: self.holdings.frontier().sealed(),
             keys: self.holdings.keys().len(),

@@ -39,8 +39,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 if core::mem::take(&mut self.collector.due) {
                     return Some(Plan::Seal);
                 }
-                if let Some((to, number)) = self.rebuild.take_due() {
-                    return Some(Plan::Rebuild(to, number));
+                if let Some((to, number)) = self.catch_up.take_due() {
+                    return Some(Plan::CatchUp(to, number));
                 }
                 if !self.handoff.is_due(self.now) || !self.hand_over() {
                     return None;
@@ -77,6 +77,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             Plan::Persist(ticket, due) => {
                 let body = match due {
                     RecordDue::Founded => RecordBody::Member(self.holdings.is_founded()),
+                    RecordDue::Standing => self.standing_record()?,
                     RecordDue::Floor => RecordBody::Floor(self.holdings.frontier().floor()),
                     RecordDue::Sealed => RecordBody::Sealed(self.holdings.frontier().sealed()),
                     RecordDue::Key(place) if self.holdings.keys().is_done(place) => {
@@ -113,9 +114,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                     Step::Offer => Body::Offer { salt, first, last, digests: &pass.offered },
                     Step::Choose | Step::Repair { .. } => return None, // nothing of these is due
                     Step::End => {
-                        let frontier = self.holdings.frontier();
                         let (incarnation, number) = pass.asked;
-                        let (floor, sealed) = (frontier.floor(), frontier.sealed());
+                        let floor = self.holdings.known_floor();
+                        let sealed = self.holdings.frontier().sealed().max(floor);
                         Body::Swept { incarnation, number, floor, sealed }
                     }
                 };
@@ -123,14 +124,14 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             }
             Plan::Seal => {
                 let (to, number) = self.collector.message()?;
-                let floor = self.holdings.frontier().floor();
+                let floor = self.holdings.known_floor();
                 let (known, sealed) =
                     (self.holdings.is_founded(), self.collector.target().max(floor));
                 let body = Body::Seal { known, floor, sealed };
                 self.send(to, self.requests.incarnation(), number, body)
             }
-            Plan::Rebuild(to, number) => {
-                self.send(to, self.requests.incarnation(), number, Body::Rebuild)
+            Plan::CatchUp(to, number) => {
+                self.send(to, self.requests.incarnation(), number, Body::CatchUp)
             }
             Plan::Answer(answer) => {
                 let body = match answer.kind {
@@ -185,7 +186,7 @@ pub(super) enum Plan {
     Swept(NodeId),
     Sweep(Step),
     Seal,
-    Rebuild(NodeId, u64),
+    CatchUp(NodeId, u64),
     Answer(Answer),
     Request(u32, Action),
 }

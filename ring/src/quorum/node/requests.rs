@@ -3,11 +3,11 @@
 use quorate_core::{NodeId, Rejected, Ticket};
 
 use super::Node;
+use crate::quorum::catch_up::CATCH_UP;
 use crate::quorum::frontier::SEAL;
-use crate::quorum::holdings::{Answer, AnswerKind, Asked};
+use crate::quorum::holdings::{Answer, AnswerKind, Asked, Origin};
 use crate::quorum::in_flight::Action;
 use crate::quorum::message::{Body, Reason};
-use crate::quorum::rebuild::REBUILD;
 use crate::quorum::sweep::SWEEP;
 use crate::quorum::{Layout, Membership, Message, Storage, Value};
 use crate::topology::{Freshness, Version};
@@ -49,13 +49,14 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         }
         let token = self.layout.token(key);
         match (body, value) {
-            (Body::Write { repair, .. }, Some(value)) => {
+            (Body::Write { cause, .. }, Some(value)) => {
+                let origin = self.origin(asked, *cause);
                 let by = (self.now, &self.layout);
-                return self.holdings.write(by, asked, *repair, token, key, value);
+                return self.holdings.write(by, asked, origin, token, key, value);
             }
             (Body::Hint { owner, .. }, Some(value)) if *owner == self.id => {
                 let by = (self.now, &self.layout);
-                return self.holdings.write(by, asked, false, token, key, value);
+                return self.holdings.write(by, asked, Origin::Client, token, key, value);
             }
             // it is to be without hints when it leaves, and they would not be looked for there
             (Body::Hint { .. }, _) if self.membership == Membership::Leaving => {
@@ -81,7 +82,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         if number & SEAL == SEAL {
             return self.handle_answer_to_seal(from, message);
         }
-        if number & SEAL == REBUILD {
+        if number & SEAL == CATCH_UP {
             return Ok(()); // refused: it is asked again
         }
         if number & SWEEP != 0 {
@@ -117,9 +118,10 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                         self.wake_handoff(self.now.after(self.config.handoff_us));
                     }
                     None => {
-                        let repair = !request.is_new();
+                        let origin =
+                            if request.is_new() { Origin::Client } else { Origin::Replica };
                         let by = (*now, &*layout);
-                        let _ = holdings.write(by, asked, repair, token, &request.key, value);
+                        let _ = holdings.write(by, asked, origin, token, &request.key, value);
                     }
                 }
             }

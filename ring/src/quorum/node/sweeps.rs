@@ -9,14 +9,14 @@ use crate::quorum::holdings::{AnswerKind, Asked};
 use crate::quorum::message::{Body, Reason};
 use crate::quorum::runs::Shared;
 use crate::quorum::sweep::{Reads, wanted};
-use crate::quorum::{Layout, Message, Storage, Value};
+use crate::quorum::{Layout, Membership, Message, Storage, Value};
 use crate::topology::Version;
 
 impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// Sends the next value that a sweep found wanting.
     pub(super) fn repair(&mut self) {
         if self.sweep.take_given_up() {
-            self.requests.cancel(|handing| handing == Handing::Repair);
+            self.requests.cancel(|handing| matches!(handing, Handing::Repair { .. }));
         }
         let Self { requests, holdings, layout, config, now, sweep, id, .. } = self;
         let reads = Reads { now: *now, node: *id, keys: holdings.keys(), layout, config };
@@ -25,7 +25,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             // a crash would take it back, and the message would still bring it to others
             return sweep.wait(*now, config);
         }
-        let (value, to) = (entry.value.clone(), (Some(peer), Handing::Repair));
+        let asked = sweep.pass().map_or((0, 0), |pass| pass.asked);
+        let (value, to) = (entry.value.clone(), (Some(peer), Handing::Repair { asked }));
         match requests.hand_over(*now, layout, &entry.key, value, to) {
             Ok(()) => sweep.set_under_way(),
             Err(_) => sweep.find_no_room(*now, config),
@@ -58,23 +59,19 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 AnswerKind::Want(wanted(&shared, run, salt, digests))
             }
             Body::Swept { incarnation, number, floor, sealed } => {
-                let asked_for = incarnation == self.requests.incarnation()
-                    && self.rebuild.has_asked(asked.by, number);
-                if self.is_rebuilt() && asked_for {
-                    self.holdings.raise_floor(floor);
-                    self.seal(sealed.max(floor));
-                    if self.rebuild.on_swept(self.id, &self.layout) {
-                        self.holdings.set_founded(true);
-                    }
+                if self.has_asked(asked.by, incarnation, number) {
+                    self.on_swept((floor, sealed));
                 }
                 AnswerKind::SweptSeen
             }
             // it would take the turn of others, and while it does no round of sweeps counts
-            _ if !self.layout.membership(asked.by).is_member() => {
+            _ if self.layout.membership(asked.by) == Membership::None => {
                 return Err(Rejected::Impossible);
             }
-            // one that does not know what it holds cannot rebuild another
-            _ if !self.holdings.is_founded() => AnswerKind::Refused(Reason::Blank),
+            // one that does not know what it holds has nothing to give
+            _ if !self.holdings.is_founded() || self.holdings.is_dropping() => {
+                AnswerKind::Refused(Reason::Blank)
+            }
             _ => {
                 self.sweep.ask(asked.by, asked.incarnation, asked.number, self.now);
                 return Ok(());
@@ -113,10 +110,5 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         let rotation = self.sweep.rotation();
         self.holdings.set_rotation(rotation);
         Ok(())
-    }
-
-    /// Whether this is a member that does not know what it holds.
-    pub(super) fn is_rebuilt(&self) -> bool {
-        !self.holdings.is_founded() && self.membership.is_member()
     }
 }
