@@ -47,7 +47,7 @@ struct Past {
     acknowledged: Option<u64>,
     /// It was acknowledged, and not by a quorum.
     weak: bool,
-    /// It was not on a quorum when a disk was erased: the erased disk may have held the only copy, even if clients observed the write.
+    /// It was not on a quorum when a disk was erased, or a node left: that may have held the only copy, even if clients observed the write.
     may_be_lost: bool,
     /// A client that had seen it has replaced it, or tried to.
     may_be_replaced: bool,
@@ -266,6 +266,12 @@ impl Kind for Dotted {
         for past in self.keys.values_mut().flatten() {
             past.weak = false;
             past.may_be_lost |= past.acknowledged.is_none();
+        }
+    }
+
+    fn left(&mut self) {
+        for past in self.keys.values_mut().flatten() {
+            past.may_be_lost |= past.acknowledged.is_none() && !past.weak;
         }
     }
 

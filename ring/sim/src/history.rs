@@ -26,7 +26,7 @@ struct Key<T> {
     deletions: Vec<Option<T>>,
     /// The highest tag that was acknowledged, and not by a quorum of replicas.
     weak: T,
-    /// A disk was erased since the key was first written: what was on one disk alone may be lost.
+    /// A disk was erased, or a node left, since the key was first written: what was on one disk alone may be lost.
     erased: bool,
 }
 
@@ -101,6 +101,11 @@ impl<T: Mark> History<T> {
     /// A disk was erased: what was on one disk alone may be lost.
     pub(crate) fn forget_weak(&mut self) {
         self.keys.values_mut().for_each(|key| (key.weak, key.erased) = (T::default(), true));
+    }
+
+    /// A node left: what it alone had may be lost.
+    pub(crate) fn left(&mut self) {
+        self.keys.values_mut().for_each(|key| key.erased = true);
     }
 
     /// A write was acknowledged, by fewer replicas than a quorum, or by nodes that stand in for them.

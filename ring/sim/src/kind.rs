@@ -100,6 +100,9 @@ pub trait Kind: Sized + 'static {
     /// A disk was erased: what one node alone acknowledged may be lost.
     fn forget_weak(&mut self);
 
+    /// A node may have left: what it alone has, and what was not acknowledged, may be lost, even if it was read.
+    fn left(&mut self);
+
     /// What all replicas of a key have in the end.
     ///
     /// # Errors

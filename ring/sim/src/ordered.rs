@@ -182,6 +182,10 @@ impl<F: Former> Kind for Ordered<F> {
         self.history.forget_weak();
     }
 
+    fn left(&mut self) {
+        self.history.left();
+    }
+
     fn end(&self, key: u8, value: Option<&F::Value>) -> Result<(), String> {
         self.history.end(key, value.map(found))
     }

@@ -68,7 +68,11 @@ impl<V: Value + 'static> Promises<V> {
                 let has = |shadow| has(shadow, &write.key, &write.value);
                 let is_durable = match write.owner {
                     Some(owner) => keeps(&shadows[own], owner, write) || shadows.iter().any(has),
-                    None => has(&shadows[own]) || !holds(&write.key),
+                    None => {
+                        has(&shadows[own])
+                            || !holds(&write.key)
+                            || gets(&shadows[own], shadows, write)
+                    }
                 };
                 if !is_durable {
                     return Err(format!(
@@ -98,6 +102,16 @@ fn has<V: Value + 'static, L: Layout, S: Storage>(
 ) -> bool {
     shadow.local(key).is_some_and(|local| local.includes(&value.context()))
         || shadow.status().floor >= value.clock()
+}
+
+/// Whether a node that has to catch up will get a value from the others, which all had it when their floor rose: it takes none up to there that it has not asked for.
+fn gets<V: Value + 'static, L: Layout, S: Storage>(
+    shadow: &Node<V, L, S>,
+    shadows: &[Node<V, L, S>],
+    write: &Write<V>,
+) -> bool {
+    let is_behind = || crate::subject::encoded(shadow).iter().any(|record| record == &[7]);
+    shadows.iter().any(|other| write.value.clock() <= other.status().floor) && is_behind()
 }
 
 /// Whether a disk holds a hint that is as late.
@@ -131,7 +145,9 @@ fn read<V: Value>(bytes: &[u8]) -> Result<([u64; 4], Said<V>), DecodeError> {
     let header = [input.u64()?, input.u64()?, input.u64()?, input.u64()?];
     let said = match input.u8()? {
         0 => {
-            input.u8()?; // whether it is a repair
+            if input.u8()? == 2 {
+                let _ = (input.u64()?, input.u64()?); // its receiver has asked for it
+            }
             let key = input.bytes()?.to_vec();
             Said::Write(Write { key, value: V::from_slice(input.bytes()?)?, owner: None })
         }

@@ -145,6 +145,9 @@ impl<K: Kind, S: Storage + 'static> StoreSubject<K, S> {
             if let Some(machine) = access.machine(node) {
                 self.goes_by[node] += 1;
                 self.kind.forgot(node);
+                if !self.layouts[self.goes_by[node]].is_moving() {
+                    self.kind.left();
+                }
                 machine.set_layout(self.layouts[self.goes_by[node]].clone()).unwrap();
             }
             return;

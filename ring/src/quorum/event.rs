@@ -1,4 +1,5 @@
 use super::{Failure, Request};
+use crate::topology::Version;
 use quorate_core::NodeId;
 
 /// What the application learns.
@@ -62,6 +63,15 @@ pub enum Event<'a, V> {
     Swept {
         /// Which.
         with: NodeId,
+    },
+    /// Another node goes by a newer layout, or one of the same epoch that contradicts this node's,
+    /// and [does not send it](super::Layout::topology). The two refuse each other's requests until
+    /// this node is [given](super::Node::set_layout) that layout. Told once for each newer version.
+    LayoutOutdated {
+        /// Whose.
+        by: NodeId,
+        /// The version of its layout.
+        version: Version,
     },
     /// Another node's topology was taken over.
     LayoutChanged {

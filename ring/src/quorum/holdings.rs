@@ -236,6 +236,10 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         // the next value that this node forms is formed from this one
         let is_formed_here = V::FORMED_BY_REPLICAS && asked.by == self.node;
         let place = self.keys.find(self.node, token, key);
+        let durable = self.durable;
+        if let Some(entry) = place.and_then(|place| self.keys.get_mut(place)) {
+            entry.swept &= entry.ticket > durable;
+        }
         if !is_formed_here && awaits(place.and_then(|place| self.keys.get(place)), &value) {
             return Err(Rejected::Full);
         }
@@ -302,6 +306,14 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         let place =
             self.keys.insert(now, self.node, token, key, value).map_err(|_| Reason::Full)?;
         Ok((false, self.keys.set_due(place, || tickets.issue())))
+    }
+
+    /// A sweep waits for the value of this key to be durable: until then it does not change.
+    pub(crate) fn await_key(&mut self, token: Token, key: &[u8]) {
+        let place = self.keys.find(self.node, token, key);
+        if let Some(entry) = place.and_then(|place| self.keys.get_mut(place)) {
+            entry.swept = true;
+        }
     }
 
     /// Keeps a value for another node, and owes the answer.
@@ -696,12 +708,12 @@ impl<V: Value, S: Storage> Holdings<V, S> {
     }
 }
 
-/// Whether an answer with the value of this entry has waited long enough, and another value would make it wait on.
+/// Whether an answer with the value of this entry has waited long enough, or a sweep, and another value would make it wait on.
 fn awaits<V: Value, S: Storage>(entry: Option<&Entry<V, S>>, value: &V) -> bool {
     let includes = |entry: &Entry<V, S>| {
         matches!(entry.value.compare(value), Causality::Equal | Causality::After)
     };
-    entry.is_some_and(|entry| entry.awaited && !includes(entry))
+    entry.is_some_and(|entry| (entry.awaited || entry.swept) && !includes(entry))
 }
 
 /// Whether a node holds the keys at a token, or will.

@@ -161,6 +161,25 @@ impl<V: Value + 'static, L: Layout, S: Storage> Replica<V, L, S> {
         self.0.set_down(node, down);
     }
 
+    /// A node will not come back, or not with its disk, as [`Node::set_lost`] has it.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Replica, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 2);
+    /// let mut replica = Replica::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+    /// replica.set_lost(NodeId::new(2), true); // the only one that could rebuild this one
+    /// replica.tick(Instant::ZERO);
+    /// assert!(replica.status().founded);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_lost(&mut self, node: NodeId, lost: bool) {
+        self.0.set_lost(node, lost);
+    }
+
     /// How many writes this node keeps for another, as [`Node::hints_for`] has it.
     #[must_use]
     pub fn hints_for(&self, node: NodeId) -> usize {

@@ -37,6 +37,8 @@ pub(crate) struct Sweep {
     given_up: bool,
     /// When the next pass begins, or the next run.
     next_at: Instant,
+    /// It waits for a record.
+    waits_for_disk: bool,
     last_peer: Option<NodeId>,
     /// The node of the first pass of this rotation.
     first_peer: Option<NodeId>,
@@ -157,6 +159,7 @@ impl Sweep {
             pass: None,
             given_up: false,
             next_at: first_at,
+            waits_for_disk: false,
             last_peer: None,
             first_peer: None,
             asked_by: None,
@@ -499,6 +502,19 @@ impl Sweep {
     /// What is wanted cannot be sent yet.
     pub(crate) const fn wait(&mut self, now: Instant, config: &Config) {
         self.next_at = now.after(config.sweep_us);
+    }
+
+    /// What is wanted is not durable yet.
+    pub(crate) const fn wait_for_disk(&mut self, now: Instant, config: &Config) {
+        self.wait(now, config);
+        self.waits_for_disk = true;
+    }
+
+    /// Something has become durable: what is wanted may be sent, before it changes again.
+    pub(crate) fn on_persisted(&mut self, now: Instant) {
+        if core::mem::take(&mut self.waits_for_disk) {
+            self.next_at = self.next_at.min(now);
+        }
     }
 
     /// Too much else is to be done for one more to be under way.

@@ -41,6 +41,8 @@ pub(crate) struct Entry<V: Value, S: Storage> {
     pub(crate) done: bool,
     /// An answer with it has waited for a second record: it stays as it is until that answer is sent.
     pub(crate) awaited: bool,
+    /// A sweep waits for its record: it stays as it is until that is durable.
+    pub(crate) swept: bool,
 }
 
 impl<V: Value, S: Storage, L: List<Cell<Entry<V, S>>>, O: Order> Table<V, S, L, O> {
@@ -113,8 +115,9 @@ impl<V: Value, S: Storage, L: List<Cell<Entry<V, S>>>, O: Order> Table<V, S, L, 
         }
         let mut bytes = <S as Kinds>::Key::with_limit(self.max_key_len);
         bytes.extend_from_slice(key)?;
-        let (ticket, since, done, awaited) = (Ticket::default(), now, false, false);
-        let entry = Entry { token, owner, key: bytes, value, ticket, since, done, awaited };
+        let (ticket, since) = (Ticket::default(), now);
+        let (done, awaited, swept) = (false, false, false);
+        let entry = Entry { token, owner, key: bytes, value, ticket, since, done, awaited, swept };
         let place = self.entries.insert(entry)?;
         self.order.insert((token.get(), place)).inspect_err(|_| {
             self.entries.remove(place);

@@ -9,6 +9,7 @@ mod formed;
 mod hints;
 mod layouts;
 mod levels;
+mod lost;
 mod net;
 mod pace;
 mod pitfalls;

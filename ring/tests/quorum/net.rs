@@ -113,6 +113,7 @@ pub(crate) enum Told<V> {
     Failed(Failure, Option<V>),
     LayoutChanged,
     Swept(u64),
+    Outdated(u64, Version),
 }
 
 /// A node, what is on its disk, and what is not yet.
@@ -279,6 +280,7 @@ pub(crate) fn told<V: Value>(id: u64, event: Event<'_, V>) -> (u64, Option<Reque
         }
         Event::LayoutChanged { .. } => (id, None, Told::LayoutChanged),
         Event::Swept { with } => (id, None, Told::Swept(with.get())),
+        Event::LayoutOutdated { by, version } => (id, None, Told::Outdated(by.get(), version)),
         other => panic!("{other:?}"),
     }
 }

@@ -17,9 +17,11 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// Hands the next hint over, if there is one that can be. False if none is, until the time of the next look.
     pub(super) fn hand_over(&mut self) -> bool {
-        let Self { requests, holdings, layout, config, now, .. } = self;
-        let is_old = |since: Instant| now.since(since) >= config.hint_life_us;
-        let may = |hint: &Entry<V, S>| is_old(hint.since) || !requests.is_down(hint.owner);
+        let Self { requests, holdings, layout, config, now, catch_up, .. } = self;
+        let is_old = |hint: &Entry<V, S>| {
+            now.since(hint.since) >= config.hint_life_us || catch_up.is_lost(hint.owner)
+        };
+        let may = |hint: &Entry<V, S>| is_old(hint) || !requests.is_down(hint.owner);
         let place = match holdings.next_hint(may) {
             Ok(place) => place,
             Err(looked_at) => {
@@ -30,8 +32,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         let mut begin = || {
             let hint = holdings.hints().get(place)?;
             // where the node is no replica any more, or does not come back, the others get it
-            let to = (!is_old(hint.since) && holds(layout, hint.owner, hint.token))
-                .then_some(hint.owner);
+            let to = (!is_old(hint) && holds(layout, hint.owner, hint.token)).then_some(hint.owner);
             let (value, handing) =
                 (hint.value.clone(), Handing::Hint { place, ticket: hint.ticket });
             requests.hand_over(*now, layout, &hint.key, value, (to, handing)).ok()

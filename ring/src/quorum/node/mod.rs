@@ -21,6 +21,7 @@ use crate::quorum::{
     Config, ConfigError, Event, Layout, LayoutError, Membership, Message, ReadOptions, Record,
     Request, RequestError, Status, Storage, Value, WriteOptions,
 };
+use crate::topology::{Freshness, Version};
 
 /// A node of the quorum store: a replica of the keys that the layout gives it, and the coordinator of
 /// the requests that its application makes.
@@ -137,6 +138,9 @@ pub struct Node<V: Value, L, S: Storage> {
     /// The node of the last sweep; the event is due.
     swept: Option<NodeId>,
     now: Instant,
+    /// The newest layout of another node that is newer than this one's, and whose that is; whether the event is due.
+    newer_layout: Option<(NodeId, Version)>,
+    newer_layout_due: bool,
     /// Whose topology was taken over; the event is due.
     learned_from: Option<NodeId>,
     started: bool,
@@ -197,6 +201,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             collector: Collector::new(Instant::ZERO.after(collect_us)),
             swept: None,
             now: Instant::ZERO,
+            newer_layout: None,
+            newer_layout_due: false,
             learned_from: None,
             started: false,
             dated: false,
@@ -434,6 +440,43 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         }
     }
 
+    /// A node will not come back, or not with its disk: nothing waits for what it has. To be called on every node, after each start, until the node is none of the
+    /// layout's, or is being rebuilt.
+    ///
+    /// | of a node that is lost | |
+    /// |---|---|
+    /// | a change of the replicas | gets ready without it ([`Status::synchronized`]), so that it can be taken out |
+    /// | others that lost their disks | are rebuilt without it |
+    /// | writes that are kept for it | go to the other replicas of the key at once |
+    /// | requests | count it as [down](Self::set_down): say that, too |
+    /// | the floor | stays where it is until the node is taken out |
+    ///
+    /// What only that node had is gone: of writes that were acknowledged, those whose W replicas are all lost. 32 nodes at most are lost in this sense.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Config, Inline, Node, Tagged};
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_ring::{HashRing, KeyHash, Member, topology::Version};
+    /// # let mut ring = HashRing::<quorate_ring::Inline<3, 48>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2].map(|id| Member::new(NodeId::new(id))))?;
+    /// # let layout = quorate_ring::quorum::Replicated::new(Version { epoch: 1, digest: 0 }, ring, 2);
+    /// // its disk was erased, and the only other node is not to come back
+    /// let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, layout, Config::lan())?;
+    /// node.tick(Instant::ZERO);
+    /// assert!(!node.status().founded);
+    /// node.set_lost(NodeId::new(2), true);
+    /// node.tick(Instant::from_micros(Config::lan().retry_us));
+    /// assert!(node.status().founded);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_lost(&mut self, node: NodeId, lost: bool) {
+        self.catch_up.set_lost(node, lost);
+        if self.layout.is_moving() {
+            self.collector.layout_changed(self.now); // it may be this node now that tells the floor
+        }
+        self.wake_handoff(self.now);
+    }
+
     /// How many writes this node keeps for another: what an operator wants to be 0 before a node that is gone for good is taken out of the layout.
     #[must_use]
     pub fn hints_for(&self, node: NodeId) -> usize {
@@ -552,12 +595,27 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         self.sweep.cancel(self.now, &self.config);
         self.cancel_repairs();
         self.membership = self.layout.membership(self.id);
+        (self.newer_layout, self.newer_layout_due) = (None, false);
         self.enter_layout();
         self.collector.layout_changed(self.now);
         self.holdings.begin_scrub();
         self.holdings.set_rotation(self.sweep.rotation());
         self.requests.restart(&self.layout);
         self.wake_handoff(self.now);
+    }
+
+    /// Another node goes by this version.
+    fn compare_layouts(&mut self, from: NodeId, version: Version) {
+        let newer = |than: Version| version.compare(than) == Freshness::Newer;
+        let own = self.layout.version();
+        if version == own || from == self.id {
+            return;
+        }
+        let is_newer = newer(own) || version.compare(own) == Freshness::Conflict;
+        let is_news = self.newer_layout.is_none_or(|(_, told)| newer(told));
+        if is_newer && is_news && self.layout.topology().is_empty() {
+            (self.newer_layout, self.newer_layout_due) = (Some((from, version)), true);
+        }
     }
 
     const fn asked(by: NodeId, incarnation: u64, number: u64) -> Asked {
@@ -597,7 +655,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
                 Ok(())
             }
             RecordBody::CaughtUp { epoch, digest } => {
-                let version = crate::topology::Version { epoch, digest };
+                let version = Version { epoch, digest };
                 self.holdings.restore_standing().restore_caught_up(version);
                 Ok(())
             }
@@ -625,6 +683,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
         message: Message<'_, V>,
     ) -> Result<(), Rejected> {
         self.tick(now);
+        self.compare_layouts(from, message.version());
         let result = match &message.body {
             _ if from == self.id => Err(Rejected::Impossible),
             Body::Write { .. } | Body::Hint { .. } | Body::Read { .. } => {
@@ -666,6 +725,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
 
     fn persisted(&mut self, ticket: Ticket) {
         self.holdings.persisted(ticket);
+        self.sweep.on_persisted(self.now);
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {

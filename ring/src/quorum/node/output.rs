@@ -20,6 +20,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         if let Some(from) = self.learned_from.take() {
             return Some(Plan::LayoutChanged(from));
         }
+        if core::mem::take(&mut self.newer_layout_due) {
+            return Some(Plan::LayoutOutdated);
+        }
         if let Some(with) = self.swept.take() {
             return Some(Plan::Swept(with));
         }
@@ -101,6 +104,10 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 Output::Persist(ticket, Record(body))
             }
             Plan::LayoutChanged(from) => Output::Event(Event::LayoutChanged { from }),
+            Plan::LayoutOutdated => {
+                let (by, version) = self.newer_layout?;
+                Output::Event(Event::LayoutOutdated { by, version })
+            }
             Plan::Swept(with) => Output::Event(Event::Swept { with }),
             Plan::Sweep(step) => {
                 let pass = self.sweep.pass()?;
@@ -183,6 +190,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 pub(super) enum Plan {
     Persist(Ticket, RecordDue),
     LayoutChanged(NodeId),
+    LayoutOutdated,
     Swept(NodeId),
     Sweep(Step),
     Seal,

@@ -23,7 +23,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         let Some((peer, entry)) = sweep.next_wanted(&reads) else { return };
         if !holdings.is_durable(entry.ticket) {
             // a crash would take it back, and the message would still bring it to others
-            return sweep.wait(*now, config);
+            let (token, key) = (entry.token, entry.key.clone());
+            sweep.wait_for_disk(*now, config);
+            return self.holdings.await_key(token, &key);
         }
         let asked = sweep.pass().map_or((0, 0), |pass| pass.asked);
         let (value, to) = (entry.value.clone(), (Some(peer), Handing::Repair { asked }));
