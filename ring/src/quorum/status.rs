@@ -33,8 +33,8 @@ pub struct Status {
     pub version: Version,
     /// It is a member that knows what it holds: one that does not answers no reads and takes no new values.
     pub founded: bool,
-    /// It takes part, if it is a member; what this node had when it began to go by this topology, all replicas have, and it keeps nothing for others: once this is so of every node, the replicas
-    /// may become those that were to follow.
+    /// It has what the members had when it began to go by this topology, and nothing left of what it held before; it keeps nothing for others, and all that is durable. Once this is so of every
+    /// node, the replicas may become those that were to follow. Of one that holds no keys, or leaves, only the second half counts.
     pub synchronized: bool,
     /// No change up to this clock is taken any more: tombstones up to it are gone, or go.
     pub floor: u64,

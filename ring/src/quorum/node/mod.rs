@@ -46,9 +46,9 @@ use crate::topology::{Freshness, Version};
 /// Nothing that was acknowledged by W replicas is lost as long as one of them keeps its disk.
 ///
 /// A node with an erased disk must not pass for one that holds nothing. Without records a member
-/// answers no reads, and takes neither new values nor hints, until the operator of a new cluster
-/// calls [`found`](Self::found), or all other nodes have gone through their keys with it
-/// ([`Status::founded`]).
+/// answers no reads, and takes no values but those that it asks the others for, until the operator
+/// of a new cluster calls [`found`](Self::found), or all other nodes have gone through their keys
+/// with it ([`Status::founded`]).
 ///
 /// The layout is in no record: the application keeps on its disk what it is made of, and its
 /// version. A node that starts with an older layout is refused by the others, and refuses them,
@@ -63,6 +63,7 @@ use crate::topology::{Freshness, Version};
 /// | [read repair](super::ReadRepair) | when a read finds replicas that are behind |
 /// | hinted handoff | every [`handoff_us`](Config::handoff_us), until the node for which the value was kept has it; after [`hint_life_us`](Config::hint_life_us) it goes to the other replicas in its place |
 /// | sweeps | all the time: each node compares what it holds with each other replica, run by run, and sends what the other lacks |
+/// | catching up | after a change of the layout, an erased disk or a floor that rose without it: a node asks each other one for a sweep, without pauses between them |
 ///
 /// # Deletes
 ///
@@ -80,17 +81,23 @@ use crate::topology::{Freshness, Version};
 ///
 /// # Changing the replicas
 ///
-/// In two steps, each a [layout](Self::set_layout) with its own version, adopted by all nodes. In the first, requests need a quorum of the present replicas and
-/// one of those that are to follow ([`Layout::next_replicas`]). When [`Status::synchronized`] is true of every node, with that layout's version in
-/// [`Status::version`], what was written before is there too, and the second has the new replicas alone. That takes some rounds of
-/// [sweeps](Config::sweep_pause_us): one with each other node, and at least two. A node that holds a key no longer drops it then.
+/// In two steps, each a [layout](Self::set_layout) with its own version, adopted by all nodes. In
+/// the first, requests need a quorum of the present replicas and one of those that are to follow
+/// ([`Layout::next_replicas`]), and each node asks all members for what it lacks. When
+/// [`Status::synchronized`] is true of every node, with that layout's version in
+/// [`Status::version`], all that was acknowledged is where it is to be, and the second layout has
+/// the new replicas alone. A node that holds a key no longer drops it then. A value that was read,
+/// but not acknowledged to its writer, may have been on a node that left, and be gone.
+///
+/// How long the first step takes depends on the data that moves and on the round trips; there are
+/// no pauses in it. Every member has to be up: one that will not come back is said to be
+/// [lost](Self::set_lost).
 ///
 /// A node that joins takes part once the node with the lowest id has told it the floor: while that
-/// one is down, it waits.
-///
-/// Where a node that joins loses its disk before the second step, the first one begins anew, with another version: otherwise the others go on to count as
-/// synchronized, though the new disk does not have what they sent to the old one. A node that was taken out while it was down comes back without its disk, or under
-/// another id: what it holds may have been deleted, and the tombstone purged.
+/// one is down, it waits. It may have a disk from a time when it was a member: what the others may
+/// have purged since goes, and what it lacks it gets. But give such a node the layout in which it
+/// joins: if the first one that it hears of is a later one, of which it is a member, it cannot tell
+/// that it was none for a while.
 ///
 /// ```
 /// use quorate_core::{Instant, Machine, NodeId, Output};
@@ -213,7 +220,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// This node is one of a new cluster, which holds nothing yet. To be called once, by the operator: a node that was erased answers no reads until it has been rebuilt.
     ///
     /// Two nodes that were erased at once wait for each other: the operator calls it on one of
-    /// them, and with that gives up what only they held.
+    /// them, and with that gives up what only they held. That one takes part at once, and gets what
+    /// the others have. On a node that holds no keys, or is to join, it does nothing: the latter is
+    /// told.
     ///
     /// ```
     /// use quorate_ring::quorum::{Config, Inline, Node, Tagged};
