@@ -28,6 +28,8 @@ pub(crate) enum Ask<V> {
     Read(Vec<u8>, ReadOptions, Sender<Done<V>>),
     /// Go by another layout.
     Follow(Box<Layout>),
+    /// A node will not come back, or is back.
+    GiveUp(NodeId, bool),
     /// A node is reached at this address from now on.
     Reach(NodeId, String),
     /// Say what there is to see, of these keys as well.
@@ -182,6 +184,7 @@ impl<V: Stored> App for Keeper<V> {
                     eprintln!("a node does not go by the next layout: {refused}");
                 }
             }
+            Ask::GiveUp(node, lost) => machine.set_lost(node, lost),
             Ask::Reach(node, address) => {
                 self.watch(now, node);
                 self.reach.push((node, address));

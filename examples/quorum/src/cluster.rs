@@ -62,6 +62,8 @@ pub struct Cluster<V: Stored> {
     nodes: BTreeMap<u64, Place<V>>,
     /// Keys that were written through this program.
     keys: BTreeSet<String>,
+    /// Nodes that will not come back.
+    lost: BTreeSet<u64>,
 }
 
 /// The nodes of a key.
@@ -104,8 +106,8 @@ impl<V: Stored> Cluster<V> {
         let layout = members.layout().map_err(Problem::new)?;
         let id = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Problem::new)?.as_nanos();
         let id = u64::try_from(id).unwrap_or(1);
-        let keys = BTreeSet::new();
-        let mut cluster = Self { runtime, dir, id, members, layout, nodes: BTreeMap::new(), keys };
+        let (nodes, keys, lost) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let mut cluster = Self { runtime, dir, id, members, layout, nodes, keys, lost };
         for id in 1..=count {
             cluster.bring_up(id, true)?;
         }
@@ -136,7 +138,35 @@ impl<V: Stored> Cluster<V> {
             Some(place) if place.running.is_some() => {
                 Err(Problem(format!("node {id} runs already")))
             }
-            Some(_) => self.bring_up(id, false),
+            Some(_) => {
+                self.lost.remove(&id);
+                self.tell_all(|| Ask::GiveUp(NodeId::new(id), false));
+                self.bring_up(id, false)
+            }
+        }
+    }
+
+    /// A node that does not run will not come back: nothing waits for it, so that it can leave.
+    ///
+    /// # Errors
+    ///
+    /// It runs, or there was never such a node.
+    pub fn give_up(&mut self, id: u64) -> Result<(), Problem> {
+        match self.nodes.get(&id) {
+            None => return Err(Problem(format!("there is no node {id}"))),
+            Some(place) if place.running.is_some() => {
+                return Err(Problem(format!("node {id} runs: kill {id} ends it")));
+            }
+            Some(_) => {}
+        }
+        self.lost.insert(id);
+        self.tell_all(|| Ask::GiveUp(NodeId::new(id), true));
+        Ok(())
+    }
+
+    fn tell_all(&self, what: impl Fn() -> Ask<V>) {
+        for node in self.nodes.values().filter_map(|place| place.running.as_ref()) {
+            node.ask(what());
         }
     }
 
@@ -327,10 +357,9 @@ impl<V: Stored> Cluster<V> {
         };
         let node = Running::start(birth);
         let node = node.map_err(|error| Problem(format!("node {id} cannot start: {error}")))?;
-        for place in self.nodes.values() {
-            if let Some(peer) = &place.running {
-                peer.ask(Ask::Reach(NodeId::new(id), node.address().to_owned()));
-            }
+        self.tell_all(|| Ask::Reach(NodeId::new(id), node.address().to_owned()));
+        for lost in &self.lost {
+            node.ask(Ask::GiveUp(NodeId::new(*lost), true));
         }
         self.nodes.insert(id, Place { running: Some(node), starts });
         Ok(())
@@ -350,19 +379,17 @@ impl<V: Stored> Cluster<V> {
     /// All nodes go by the members as they are now; one that is down learns of them when it starts.
     fn publish(&mut self) -> Result<(), Problem> {
         self.layout = self.members.layout().map_err(Problem::new)?;
-        for place in self.nodes.values() {
-            if let Some(node) = &place.running {
-                node.ask(Ask::Follow(Box::new(self.layout.clone())));
-            }
-        }
+        self.tell_all(|| Ask::Follow(Box::new(self.layout.clone())));
         Ok(())
     }
 
     /// What the second step of a change still waits for.
     fn unsynchronized(&self) -> Option<String> {
-        for id in self.members.involved() {
+        for id in self.members.involved().into_iter().filter(|id| !self.lost.contains(&id.get())) {
             let Some(view) = self.view(id.get(), &[]) else {
-                return Some(format!("node {id} is down, and has to take part"));
+                return Some(format!(
+                    "node {id} is down, and has to take part: start {id}, or lost {id} if it will not come back"
+                ));
             };
             if view.status.version != self.layout.version() || !view.status.synchronized {
                 return Some(format!("node {id} still moves keys"));

@@ -21,6 +21,8 @@ pub enum Command {
     Join(u64),
     /// A member is to be none any more.
     Leave(u64),
+    /// A node that does not run will not come back.
+    Lost(u64),
     /// Tell where a key lives.
     Where(String),
     /// Tell who keeps writes for others.
@@ -127,6 +129,7 @@ impl Command {
             "erase" => Self::Erase(node()?),
             "join" => Self::Join(node()?),
             "leave" => Self::Leave(node()?),
+            "lost" => Self::Lost(node()?),
             "where" => Self::Where(key(rest)?),
             "hints" => Self::Hints,
             "nodes" => Self::Nodes,

@@ -28,6 +28,7 @@ On a terminal there is a live view, with a line for commands; otherwise commands
   kill 3, start 3            ends a node; its disk stays
   erase 3, start 3           its disk does not: it asks the others what it held
   join 6, leave 2            keys move: both old and new replicas are asked until they have
+  lost 3, leave 3            a node that does not run is taken out: nobody waits for it
   hints, nodes, help, quit
 
 In scripts:

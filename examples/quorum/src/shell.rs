@@ -14,7 +14,7 @@ put KEY VALUE [w=W] [pw=PW] [at=NODE] [sloppy]
 delete KEY [w=W] [pw=PW] [at=NODE] [sloppy]
 get KEY [r=R] [pr=PR] [at=NODE] [sloppy] [repair=off|background|blocking|always]
 fill COUNT          kill NODE   start NODE   erase NODE   join NODE   leave NODE
-where KEY           hints       nodes        help         quit
+where KEY           lost NODE   hints        nodes        help        quit
 in scripts:         wait noticed|handed|moved|rebuilt|copies KEY      try COMMAND";
 
 /// How many keys are told of that move.
@@ -93,6 +93,10 @@ impl<V: Stored> Shell<V> {
             Command::Leave(id) => {
                 self.cluster.leave(*id)?;
                 format!("node {id} leaves{}", self.moves())
+            }
+            Command::Lost(id) => {
+                self.cluster.give_up(*id)?;
+                format!("nobody waits for node {id} any more")
             }
             Command::Where(key) => self.tell_where(key),
             Command::Hints => self.hints(),
