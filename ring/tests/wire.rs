@@ -167,6 +167,7 @@ fn tables_match_declarations() {
         ("quorum::Message", Message::<'_, Tagged<u32>>::SHAPE),
         ("quorum::Body", Message::<'_, Tagged<u32>>::BODY),
         ("quorum::Reason", Message::<'_, Tagged<u32>>::REASON),
+        ("quorum::Cause", Message::<'_, Tagged<u32>>::CAUSE),
         ("quorum::Record", Record::<'_, Tagged<u32>>::SHAPE),
     ];
     assert_eq!(check_tables("docs/wire/ring.md", &declared), Ok(()));

@@ -163,8 +163,9 @@ wire! {
             /// The highest clock of tombstones that are old enough.
             wanted: u64,
         },
+        // 16 was the question of nodes that took what was not sent for it: from them it is refused
         /// The sender may lack what the receiver has: sweep with it.
-        16 => CatchUp,
+        17 => CatchUp,
     }
 }
 

@@ -325,7 +325,7 @@ fn floor_of_an_answer_that_was_not_asked_for_counts_for_nothing() {
 #[test]
 fn only_members_are_rebuilt() {
     let mut net = Net::<Register>::new(&[1, 2, 3], &Same::new(&[1, 2, 3]));
-    let rebuild = || forged(7, CATCH_UP | 1, 16, &[]);
+    let rebuild = || forged(7, CATCH_UP | 1, 17, &[]);
     assert_eq!(forge(&mut net, 9, 1, rebuild()), Err(Rejected::Impossible));
     assert_eq!(forge(&mut net, 2, 1, rebuild()), Ok(()));
 }

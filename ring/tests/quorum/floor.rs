@@ -159,7 +159,7 @@ fn member_that_does_not_know_what_it_holds_is_never_done_and_rebuilds_nobody() {
         }
     }
     assert!(!net.node(3).status().founded && !net.node(3).status().synchronized);
-    let rebuild = forged(7, CATCH_UP | 1, 16, &[]);
+    let rebuild = forged(7, CATCH_UP | 1, 17, &[]);
     let said = answer(&mut net, 2, 3, rebuild);
     assert!(said.contains("Refused"), "{said}");
     sweep(&mut net, &[1, 2, 3]);

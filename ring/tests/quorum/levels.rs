@@ -1,12 +1,12 @@
 //! Levels, outcomes, and which answers count.
 
 use quorate_clocks::{Actor, Stamp, Timestamp};
-use quorate_core::{Machine as _, NodeId};
+use quorate_core::{Machine as _, NodeId, Wire as _};
 use quorate_ring::quorum::{
-    Failure, Level, Lww, Order, ReadOptions, ReadRepair, RequestError, WriteOptions,
+    Failure, Level, Lww, Message, Order, ReadOptions, ReadRepair, RequestError, WriteOptions,
 };
 
-use super::net::{Net, Same, Told};
+use super::net::{Net, Same, Told, config};
 
 type Cell = Lww<u32>;
 
@@ -148,6 +148,35 @@ fn write_that_is_not_later_than_what_is_there_fails_and_is_not_sent() {
     net.run();
     assert_eq!(net.told(1), [Told::Failed(Failure::Behind { floor: 0 }, Some(at(9, 5)))]);
     assert_eq!(net.failed_sent, [false]);
+}
+
+/// Directories from before nodes recorded whether they have caught up open: such a node takes part, and asks the others once.
+#[test]
+fn records_from_before_catching_up_was_recorded_restore() {
+    let layout = Same::new(&[1, 2]);
+    let mut net = Net::<Cell>::new(&[1, 2], &layout);
+    let node = net.disks.iter_mut().find(|(at, ..)| *at == 1).unwrap();
+    let old: [&[u8]; 3] = [&[3, 1], &[0, 1, b'k', 7, 0x80, 0x80, 0x4b, 1, 0, 1, 5], &[6, 3]];
+    let value = Cell::from_slice(&old[1][4..]);
+    assert!(value.is_ok(), "{value:?}");
+    node.1 = old.map(<[u8]>::to_vec).to_vec();
+    net.restart(1, &layout);
+    net.tick(0);
+    let status = net.node(1).status();
+    assert!(status.founded && !status.synchronized && status.sealed == 3, "{status:?}");
+    net.tick(config().retry_us);
+    net.run();
+    assert!(net.node(1).status().synchronized);
+    assert_eq!(net.node(2).status().sealed, 0);
+}
+
+/// A node from before asked for sweeps by another number: what it would take is not what this one sends.
+#[test]
+fn question_of_nodes_from_before_is_refused() {
+    for number in [16, 18] {
+        assert!(Message::<Cell>::from_slice(&[7, 1, 1, 0, number]).is_err(), "{number}");
+    }
+    assert!(Message::<Cell>::from_slice(&[7, 1, 1, 0, 17]).is_ok());
 }
 
 /// What the bytes of messages and records are, in this version and in later ones.

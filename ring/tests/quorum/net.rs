@@ -250,11 +250,24 @@ impl<V: Value + 'static> Net<V> {
 
     /// What the application of the node was told since the last call.
     pub(crate) fn told(&mut self, id: u64) -> Vec<Told<V>> {
-        let of = |told: &(u64, _, _)| told.0 == id;
+        let of = |told: &(u64, _, Told<V>)| told.0 == id && !matches!(told.2, Told::Outdated(..));
         let (its, others) = core::mem::take(&mut self.told).into_iter().partition(of);
         self.told = others;
         let its: Vec<(u64, Option<Request>, Told<V>)> = its;
         its.into_iter().map(|(_, _, told)| told).collect()
+    }
+
+    /// Of which newer layouts the node was told since the last call, and by whom.
+    pub(crate) fn outdated(&mut self, id: u64) -> Vec<(u64, Version)> {
+        let mut layouts = Vec::new();
+        self.told.retain(|told| match told.2 {
+            Told::Outdated(by, version) if told.0 == id => {
+                layouts.push((by, version));
+                false
+            }
+            _ => true,
+        });
+        layouts
     }
 
     /// The node's process ends, and starts again with what is on its disk.

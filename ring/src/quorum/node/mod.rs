@@ -617,7 +617,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     fn compare_layouts(&mut self, from: NodeId, version: Version) {
         let newer = |than: Version| version.compare(than) == Freshness::Newer;
         let own = self.layout.version();
-        if version == own || from == self.id {
+        if version == own {
             return;
         }
         let is_newer = newer(own) || version.compare(own) == Freshness::Conflict;
@@ -692,7 +692,6 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
         message: Message<'_, V>,
     ) -> Result<(), Rejected> {
         self.tick(now);
-        self.compare_layouts(from, message.version());
         let result = match &message.body {
             _ if from == self.id => Err(Rejected::Impossible),
             Body::Write { .. } | Body::Hint { .. } | Body::Read { .. } => {
@@ -709,6 +708,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
             }
             _ => self.handle_answer(from, &message),
         };
+        if result.is_ok() {
+            self.compare_layouts(from, message.version());
+        }
         result.map_err(|rejected| self.rejections.count(rejected))
     }
 
