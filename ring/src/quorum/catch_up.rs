@@ -30,6 +30,11 @@ impl CatchUp {
         self.at
     }
 
+    /// There is nothing to ask, until it begins anew.
+    pub(crate) const fn rest(&mut self) {
+        self.at = Instant::MAX;
+    }
+
     /// It begins anew.
     pub(crate) const fn restart(&mut self, now: Instant) {
         (self.asked, self.due, self.at) = (None, false, now);

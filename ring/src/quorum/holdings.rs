@@ -607,15 +607,14 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         }
     }
 
-    /// The next record, in the order of the tickets.
-    pub(crate) fn next_record(&mut self) -> Option<(Ticket, RecordDue)> {
-        self.forget_recorded();
-        // most polls find none
+    /// The record with the lowest ticket of those that are due.
+    fn first_due(&self) -> Option<(Ticket, RecordDue)> {
+        let key = self.keys.first_due().map(|(ticket, place)| (ticket, RecordDue::Key(place)));
+        // most polls find none, and most others a key
         let frontier_due = self.frontier.floor_due || self.frontier.sealed_due;
-        let any_due = self.keys.any_due() || self.hints.any_due();
         let standing_due = self.standing.founding_due || self.standing.due;
-        if !standing_due && !frontier_due && !any_due {
-            return None;
+        if !standing_due && !frontier_due && !self.hints.any_due() {
+            return key;
         }
         let (floor, sealed) = self.frontier.due();
         let floor = floor.map(|ticket| (ticket, RecordDue::Floor));
@@ -623,12 +622,15 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         let (founding, standing) = self.standing.records_due();
         let founding = founding.map(|ticket| (ticket, RecordDue::Founded));
         let standing = standing.map(|ticket| (ticket, RecordDue::Standing));
-        let key = self.keys.first_due().map(|(ticket, place)| (ticket, RecordDue::Key(place)));
         let hint = self.hints.first_due().map(|(ticket, place)| (ticket, RecordDue::Hint(place)));
-        let due = [founding, standing, floor, sealed, key, hint]
-            .into_iter()
-            .flatten()
-            .min_by_key(|(ticket, _)| *ticket)?;
+        let due = [founding, standing, floor, sealed, key, hint];
+        due.into_iter().flatten().min_by_key(|(ticket, _)| *ticket)
+    }
+
+    /// The next record, in the order of the tickets.
+    pub(crate) fn next_record(&mut self) -> Option<(Ticket, RecordDue)> {
+        self.forget_recorded();
+        let due = self.first_due()?;
         match due.1 {
             RecordDue::Founded => self.standing.founding_due = false,
             RecordDue::Standing => self.standing.due = false,

@@ -47,11 +47,19 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     }
 
     pub(super) fn tick_catch_up(&mut self) {
-        if self.has_to_ask() {
-            let Self { catch_up, layout, config, now, id, .. } = self;
-            if catch_up.tick(*now, *id, layout, config) {
-                self.end_catching_up();
+        // before anything else is looked at: there are more ticks than deadlines
+        if self.catch_up.deadline() > self.now {
+            return;
+        }
+        if !self.has_to_ask() {
+            if !self.holdings.is_dropping() {
+                self.catch_up.rest();
             }
+            return;
+        }
+        let Self { catch_up, layout, config, now, id, .. } = self;
+        if catch_up.tick(*now, *id, layout, config) {
+            self.end_catching_up();
         }
     }
 

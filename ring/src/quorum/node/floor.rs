@@ -47,8 +47,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
 
     /// This node knows the floor: if it joins, it takes part from now on.
     pub(super) fn join(&mut self) {
-        if self.membership == Membership::Joining {
+        if self.membership == Membership::Joining && !self.holdings.is_founded() {
             self.holdings.set_founded(true);
+            self.catch_up.restart(self.now);
         }
     }
 

@@ -747,7 +747,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Machine for Node<V, L, S> {
     fn deadline(&self) -> Option<Instant> {
         let always = [self.sweep.deadline(), self.holdings.scrub_at(), self.collector.deadline()];
         let sometimes = [self.requests.deadline(), self.handoff.deadline()];
-        let catch_up = self.has_to_ask().then(|| self.catch_up.deadline());
+        let catch_up = self.catch_up.deadline();
+        let catch_up = (catch_up < Instant::MAX && self.has_to_ask()).then_some(catch_up);
         let sometimes = sometimes.into_iter().chain([catch_up]).flatten();
         always.into_iter().chain(sometimes).min()
     }
