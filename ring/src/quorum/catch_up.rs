@@ -10,12 +10,18 @@ pub(crate) const CATCH_UP: u64 = 1 << 62;
 ///
 /// A node without records does so before it takes part, as it may have been erased, and then it does not know what it promised; and each node after a change of the
 /// layout, as it may hold ranges that it did not hold before.
+///
+/// One that is silent is passed over, so that the others are not waited for behind it; then there is another round, until none was.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct CatchUp {
     asked: Option<NodeId>,
     sequence: u64,
     due: bool,
     at: Instant,
+    /// How often it was asked since it was last heard.
+    attempt: u8,
+    /// A node was passed over in this round.
+    missed: bool,
     /// Nodes that the application has given up.
     lost: InlineList<NodeId, MAX_PREFERENCE>,
 }
@@ -23,7 +29,8 @@ pub(crate) struct CatchUp {
 impl CatchUp {
     pub(crate) fn new() -> Self {
         let lost = InlineList::with_limit(MAX_PREFERENCE);
-        Self { asked: None, sequence: 0, due: false, at: Instant::ZERO, lost }
+        let (due, at) = (false, Instant::ZERO);
+        Self { asked: None, sequence: 0, due, at, attempt: 0, missed: false, lost }
     }
 
     pub(crate) const fn deadline(&self) -> Instant {
@@ -37,7 +44,7 @@ impl CatchUp {
 
     /// It begins anew.
     pub(crate) const fn restart(&mut self, now: Instant) {
-        (self.asked, self.due, self.at) = (None, false, now);
+        (self.asked, self.due, self.at, self.missed) = (None, false, now, false);
     }
 
     /// A node is given up, or is not.
@@ -75,10 +82,22 @@ impl CatchUp {
         }
         self.at = now.after(config.retry_us);
         if self.asked.is_none_or(|node| self.is_lost(node)) {
-            return self.ask_next(own, layout);
+            return self.ask_next(now, own, layout, config);
         }
+        if self.attempt >= config.attempts {
+            self.missed = true;
+            return self.ask_next(now, own, layout, config);
+        }
+        self.attempt = self.attempt.saturating_add(1);
         self.due = true;
         false
+    }
+
+    /// A message of a sweep comes from this node.
+    pub(crate) fn hear(&mut self, node: NodeId) {
+        if self.asked == Some(node) {
+            self.attempt = 0;
+        }
     }
 
     /// Whether it is this node that was asked last, with this number.
@@ -87,11 +106,24 @@ impl CatchUp {
     }
 
     /// The sweep of the node that was asked is over. True if it was the last one.
-    pub(crate) fn on_swept<L: Layout>(&mut self, own: NodeId, layout: &L) -> bool {
-        self.ask_next(own, layout)
+    pub(crate) fn on_swept<L: Layout>(
+        &mut self,
+        now: Instant,
+        own: NodeId,
+        layout: &L,
+        config: &Config,
+    ) -> bool {
+        self.at = now.after(config.retry_us);
+        self.ask_next(now, own, layout, config)
     }
 
-    fn ask_next<L: Layout>(&mut self, own: NodeId, layout: &L) -> bool {
+    fn ask_next<L: Layout>(
+        &mut self,
+        now: Instant,
+        own: NodeId,
+        layout: &L,
+        config: &Config,
+    ) -> bool {
         let mut next = layout.node_after(self.asked);
         // who joins may wait for this node to tell it the floor; what it was written, a quorum of the members was too
         let is_passed_over = |node| {
@@ -102,7 +134,11 @@ impl CatchUp {
         }
         self.asked = next;
         self.sequence = self.sequence.saturating_add(1);
-        self.due = next.is_some();
+        (self.due, self.attempt) = (next.is_some(), 1);
+        if next.is_none() && self.missed {
+            self.restart(now.after(config.handoff_us));
+            return false;
+        }
         next.is_none()
     }
 

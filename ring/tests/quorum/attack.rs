@@ -185,7 +185,7 @@ fn rebuild_is_not_over_while_a_repair_is_under_way() {
     assert_eq!(net.node(3).local(b"k"), None);
     assert!(!net.node(3).status().founded);
     for _ in 0..8 {
-        net.tick(1_000);
+        net.tick(config().handoff_us);
         net.run();
     }
     assert_eq!(net.node(3).local(b"k"), Some(&Tagged::nth(1, 5)));

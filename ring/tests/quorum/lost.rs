@@ -153,6 +153,34 @@ fn hints_for_a_lost_node_go_to_the_others_at_once() {
     assert_eq!(net.node(4).status().hints, 0);
 }
 
+/// A node that joins gets what those have that are up, though one that is asked before them is down; and all of it once that one is back.
+#[test]
+fn node_that_is_down_is_passed_over_by_those_that_catch_up() {
+    let old = Same::new(&[1, 2, 3]);
+    let mut net = Net::<Register>::new(&[1, 2, 3], &old);
+    let now = net.now;
+    net.node(3).write(now, b"k", Tagged::nth(1, 5), WriteOptions::default()).unwrap();
+    net.run_among(&[2, 3]);
+    let only_down = WriteOptions { level: Level::One, ..WriteOptions::default() };
+    net.node(2).write(now, b"l", Tagged::nth(1, 6), only_down).unwrap();
+    net.run_among(&[2]);
+    let moving = Same { epoch: 2, next: Some(vec![1, 3, 4]), ..old };
+    net.add(&[4], &moving);
+    for node in [1, 2, 3] {
+        net.node(node).set_layout(moving.clone()).unwrap();
+    }
+    retry(&mut net, &[1, 3, 4], 50);
+    assert_eq!(net.node(4).local(b"k"), Some(&Tagged::nth(1, 5)));
+    assert!(!net.node(4).status().synchronized && net.node(4).local(b"l").is_none());
+    let before = net.sent;
+    retry(&mut net, &[1, 3, 4], 4_000);
+    // a round of questions each second, one for each retry
+    assert!(net.sent - before < 400, "{}", net.sent - before);
+    retry(&mut net, &[1, 2, 3, 4], 4_000);
+    assert!(are_synchronized(&mut net, &[1, 2, 3, 4]));
+    assert_eq!(net.node(4).local(b"l"), Some(&Tagged::nth(1, 6)));
+}
+
 /// No pause between sweeps goes by: each node asks for what it lacks.
 #[test]
 fn replicas_are_ready_for_the_second_step_after_a_few_round_trips() {

@@ -68,7 +68,8 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         let drops = self.learn_floor(floor);
         self.seal(sealed.max(floor));
         // if what it holds goes now, it asks anew
-        if !drops && self.catch_up.on_swept(self.id, &self.layout) {
+        let Self { catch_up, layout, config, now, id, .. } = self;
+        if !drops && catch_up.on_swept(*now, *id, layout, config) {
             self.end_catching_up();
         }
     }

@@ -480,6 +480,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// ```
     pub fn set_lost(&mut self, node: NodeId, lost: bool) {
         self.catch_up.set_lost(node, lost);
+        self.catch_up.restart(self.now); // it may be what was waited for
         if self.layout.is_moving() {
             self.collector.layout_changed(self.now); // it may be this node now that tells the floor
         }

@@ -51,6 +51,9 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
         match (body, value) {
             (Body::Write { cause, .. }, Some(value)) => {
                 let origin = self.origin(asked, *cause);
+                if origin == Origin::Asked {
+                    self.catch_up.hear(asked.by);
+                }
                 let by = (self.now, &self.layout);
                 return self.holdings.write(by, asked, origin, token, key, value);
             }

@@ -49,6 +49,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
             self.holdings.owe(asked, AnswerKind::Refused(Reason::Stale), Ticket::default());
             return Ok(());
         }
+        self.catch_up.hear(asked.by);
         let Self { holdings, layout, id, .. } = &*self;
         let shared = Shared { keys: holdings.keys(), layout, node: *id, peer: asked.by };
         let kind = match *body {
