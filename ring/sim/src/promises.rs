@@ -71,7 +71,7 @@ impl<V: Value + 'static> Promises<V> {
                     None => {
                         has(&shadows[own])
                             || !holds(&write.key)
-                            || gets(&shadows[own], shadows, write)
+                            || gets(&shadows[own], shadows, write, header)
                     }
                 };
                 if !is_durable {
@@ -104,14 +104,20 @@ fn has<V: Value + 'static, L: Layout, S: Storage>(
         || shadow.status().floor >= value.clock()
 }
 
-/// Whether a node that has to catch up will get a value from the others, which all had it when their floor rose: it takes none up to there that it has not asked for.
+/// Whether a node that has to catch up will get a value from the others, which all had it when their floor rose: it takes none up to there that it has not asked for. Its disk does not say
+/// that it has caught up with the layout of this message.
 fn gets<V: Value + 'static, L: Layout, S: Storage>(
     shadow: &Node<V, L, S>,
     shadows: &[Node<V, L, S>],
     write: &Write<V>,
+    [_, _, epoch, digest]: [u64; 4],
 ) -> bool {
-    let is_behind = || crate::subject::encoded(shadow).iter().any(|record| record == &[7]);
-    shadows.iter().any(|other| write.value.clock() <= other.status().floor) && is_behind()
+    let caught_up = |record: &Vec<u8>| {
+        let mut input = Reader::new(record);
+        input.u8() == Ok(8) && input.u64() == Ok(epoch) && input.u64() == Ok(digest)
+    };
+    shadows.iter().any(|other| write.value.clock() <= other.status().floor)
+        && !crate::subject::encoded(shadow).iter().any(caught_up)
 }
 
 /// Whether a disk holds a hint that is as late.
