@@ -703,7 +703,9 @@ impl<R: Range, S: Storage> Machine for Migration<R, S> {
     }
 
     fn persisted(&mut self, ticket: Ticket) {
-        self.durable = self.durable.max(ticket);
+        if ticket <= self.tickets.last() {
+            self.durable = self.durable.max(ticket);
+        }
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {

@@ -1,6 +1,6 @@
 //! The rules of a hand-over, message by message.
 
-use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Wire};
+use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Tickets, Wire};
 use quorate_ring::migration::{
     BeginError, Body, Config, Event, ForwardError, HandoverError, Inline, Item, Message, Migration,
     Ownership, Progress, ProvideError, Record, Refusal,
@@ -198,6 +198,25 @@ fn nothing_leaves_before_the_record_of_the_beginning() {
     let mut host = Host::new(A);
     host.node.begin(7, B, VERSION).unwrap();
     assert_eq!(host.run_without_disk(), [""; 0]);
+}
+
+#[test]
+fn a_ticket_that_was_not_issued_makes_nothing_durable() {
+    let mut others = Tickets::default();
+    while others.issue().get() < 9 {}
+    let mut host = Host::new(A);
+    host.node.persisted(others.last());
+    host.node.begin(7, B, VERSION).unwrap();
+    assert_eq!(host.run_without_disk(), [""; 0]);
+    host.node.persisted(others.last());
+    assert_eq!(host.run_without_disk(), [""; 0]);
+    host = Host::copied();
+    while others.issue().get() < 99 {}
+    host.node.release(7).unwrap();
+    host.run_without_disk();
+    host.node.persisted(others.last());
+    assert_eq!(host.run_without_disk(), [""; 0]);
+    assert_eq!(host.node.ownership(7), Ownership::Releasing(B));
 }
 
 #[test]
