@@ -92,7 +92,9 @@ impl Leadership {
 
     /// A ticket that was not issued counts for nothing.
     pub(crate) fn persisted(&mut self, ticket: Ticket) {
-        self.persisted_ticket = self.persisted_ticket.max(ticket.min(self.tickets.last()));
+        if ticket <= self.tickets.last() {
+            self.persisted_ticket = self.persisted_ticket.max(ticket);
+        }
     }
 
     pub(crate) fn restore(&mut self, record: Record, members: usize) -> Result<(), Corrupt> {

@@ -758,6 +758,8 @@ fn nothing_is_sent_before_the_epoch_is_durable() {
     let Some(Output::Persist(ticket, record)) = node.poll() else { panic!("nothing to write") };
     assert_eq!((ticket, record.epoch), (nth_ticket(1), node.status().epoch));
     assert!(node.poll().is_none());
+    node.persisted(nth_ticket(99)); // nor was it now
+    assert!(node.poll().is_none());
     assert_eq!((node.status().role, node.status().leader), (Role::Claiming, None));
     node.fenced(ms(1), Epoch::from_token(33));
     node.receive(ms(2), id(1), Message::Accept { epoch: record.epoch, round: 1 }).unwrap();

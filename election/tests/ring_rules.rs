@@ -413,6 +413,8 @@ fn nothing_is_sent_before_the_epoch_is_durable() {
     let Some(Output::Persist(ticket, record)) = node.poll() else { panic!("nothing to write") };
     assert_eq!((ticket, record.epoch), (nth_ticket(1), node.status().epoch));
     assert!(node.poll().is_none());
+    node.persisted(nth_ticket(99)); // nor was it now
+    assert!(node.poll().is_none());
     node.campaign(ms(1)); // another attempt, another record
     let Some(Output::Persist(second, _)) = node.poll() else { panic!("nothing to write") };
     assert_eq!(second, nth_ticket(2));
