@@ -51,7 +51,9 @@ fn broadcast_is_sent_once_durable() {
     while let Some(output) = member.poll() {
         assert!(matches!(output, Output::Send(_, Message::Status { .. })), "{output:?}");
     }
-    member.persisted(nth_ticket(99)); // no more than was issued
+    member.persisted(nth_ticket(99)); // which was not issued
+    assert!(member.poll().is_none());
+    member.persisted(tickets[1]);
     let outputs = drain(&mut member);
     assert_eq!(delivered(&outputs), ["1:1"]);
     assert_eq!(outputs.iter().filter(|line| line.contains("Data")).count(), 2, "{outputs:?}");

@@ -530,7 +530,9 @@ impl<A: Storage, M: Storage, B: Storage> Machine for Causal<A, M, B> {
     }
 
     fn persisted(&mut self, ticket: Ticket) {
-        self.durable = self.durable.max(ticket.min(self.tickets.last()));
+        if ticket <= self.tickets.last() {
+            self.durable = self.durable.max(ticket);
+        }
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {
