@@ -142,9 +142,13 @@ impl Disk {
         Some((ticket, pending))
     }
 
+    /// A ticket that was not issued counts for nothing.
     pub(crate) fn persisted(&mut self, ticket: Ticket) {
+        if ticket > self.tickets.last() {
+            return;
+        }
         self.generation_durable |= self.generation_issued && ticket >= self.generation_ticket;
-        if ticket >= self.tickets.last() {
+        if ticket == self.tickets.last() {
             self.durable = self.durable.max(self.issued);
             self.durable_through = (self.tickets.last(), self.durable);
         } else if ticket >= self.durable_through.0 {
@@ -205,6 +209,22 @@ mod tests {
         assert_eq!(disk.durable(), 0, "updates are sent under the new generation");
         disk.persisted(generation);
         assert_eq!(disk.durable(), 2);
+    }
+
+    #[test]
+    fn ticket_that_was_not_issued_makes_nothing_durable() {
+        let (mut disk, mut other) = (Disk::new(true, 0), Tickets::default());
+        disk.start(1);
+        let (generation, _) = disk.next_record(3).unwrap();
+        let (deltas, _) = disk.next_record(3).unwrap();
+        while other.issue() <= deltas {}
+        disk.persisted(other.last());
+        assert_eq!(disk.durable(), 0);
+        disk.persisted(generation);
+        disk.persisted(other.last());
+        assert_eq!(disk.durable(), 1);
+        disk.persisted(deltas);
+        assert_eq!(disk.durable(), 3);
     }
 
     #[test]
