@@ -99,7 +99,8 @@ pub trait Machine {
     /// [`deadline`](Self::deadline) has no output and leaves deadline, status and checkpoint as they are.
     fn tick(&mut self, now: Instant);
 
-    /// Tells that every record up to and including `ticket`'s is durable. Tickets already returned are ignored.
+    /// Tells that every record up to and including `ticket`'s is durable. A ticket that was already returned is ignored, and
+    /// so is one that the machine did not issue: it tells of no record.
     fn persisted(&mut self, ticket: Ticket);
 
     /// The next thing to do, or `None` until the next input.

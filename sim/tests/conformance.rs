@@ -201,6 +201,15 @@ fn finds_old_ticket_that_counts() {
 }
 
 #[test]
+fn finds_unissued_ticket_that_counts() {
+    assert_only::<{ bug::UNISSUED_TICKET_COUNTS }>(&[Check::SpuriousInputs], "unissued ones");
+    assert_only::<{ bug::UNISSUED_TICKET_COUNTS_AS_LAST }>(
+        &[Check::SpuriousInputs],
+        "unissued ones",
+    );
+}
+
+#[test]
 fn finds_tick_that_postpones_without_saying_so() {
     assert_only::<{ bug::TICKS_POSTPONE }>(&[Check::SpuriousInputs], "spurious ticks");
 }

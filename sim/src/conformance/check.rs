@@ -19,7 +19,7 @@ pub enum Check {
     Replay,
     /// The same inputs give the same outputs, whether they are polled or drained.
     Determinism,
-    /// Spurious ticks, and tickets that were returned before, change no output.
+    /// Spurious ticks, and tickets that were returned before or were not issued, change no output.
     SpuriousInputs,
     /// Before its deadline a tick does nothing, and at its deadline a tick moves the deadline.
     Deadlines,

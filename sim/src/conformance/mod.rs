@@ -13,7 +13,7 @@
 //! | [`Sizes`](Check::Sizes) | the longest message and record are as long as it says |
 //! | [`Memory`](Check::Memory) | memory stays within the documented formulas |
 //! | [`Determinism`](Check::Determinism) | same inputs, same outputs; polled or drained |
-//! | [`SpuriousInputs`](Check::SpuriousInputs) | spurious ticks and old tickets change nothing |
+//! | [`SpuriousInputs`](Check::SpuriousInputs) | spurious ticks, old tickets and unissued ones change nothing |
 //! | [`Refusals`](Check::Refusals) | a refused message is counted, and changes nothing else |
 //! | [`Checkpoints`](Check::Checkpoints) | a checkpoint restores what all the records restore |
 //! | [`Replay`](Check::Replay) | records are accepted without any unacknowledged suffix |
@@ -99,7 +99,9 @@
 //!     }
 //!
 //!     fn persisted(&mut self, ticket: Ticket) {
-//!         self.durable = self.durable.max(ticket);
+//!         if ticket <= self.tickets.last() {
+//!             self.durable = self.durable.max(ticket);
+//!         }
 //!     }
 //!
 //!     fn poll(&mut self) -> Option<Output<'_, Self>> {

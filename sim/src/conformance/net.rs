@@ -1,7 +1,7 @@
 use core::fmt;
 use std::collections::{BTreeMap, VecDeque};
 
-use quorate_core::{Instant, Machine, NodeId, Rng, Ticket, Wire};
+use quorate_core::{Instant, Machine, NodeId, Rng, Ticket, Tickets, Wire};
 
 use super::emitted::{Emitted, Taking};
 use super::host::Host;
@@ -22,12 +22,15 @@ const START_US: u64 = 50_000;
 /// And that of a node that restarts fast, whose disk takes no time.
 const FAST_START_US: u64 = 1_000;
 
+/// Tickets that were not issued are ahead of the last that was by less than this.
+const MAX_AHEAD: u64 = 64;
+
 /// What is different from a plain run: honest nodes, messages that are late, lost and
 /// duplicated, and disks that take their time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Plan {
     pub(super) seed: u64,
-    /// Machines are ticked, and given old tickets, when nothing is due.
+    /// Machines are ticked, and given old tickets and such as they did not issue, when nothing is due.
     pub(super) spurious: bool,
     /// Nodes crash and start again with what is on their disks.
     pub(super) restarts: bool,
@@ -150,6 +153,8 @@ pub(super) struct Tally {
     /// Ticks of machines that had nothing to do, and returns of a ticket that was returned before.
     pub(super) spurious_ticks: u64,
     pub(super) old_tickets: u64,
+    /// Tickets that were not issued, while a record was not durable.
+    pub(super) unissued_tickets: u64,
     /// Checkpoints that were written in place of a log.
     pub(super) swaps: u64,
     /// Messages of honest nodes to the last node, when that is not honest, and its messages to them.
@@ -174,6 +179,16 @@ pub(super) fn run<S: Specimen>(
         format!("step {}, at {} µs, node {}: {what}", net.steps, net.now, net.node + 1)
     })?;
     Ok(net.done)
+}
+
+/// A ticket that a machine did not issue: so far behind the next one.
+fn unissued(last: Ticket, ahead: u64) -> Ticket {
+    let mut tickets = Tickets::default();
+    while tickets.issue() <= last {}
+    for _ in 0..ahead {
+        tickets.issue();
+    }
+    tickets.last()
 }
 
 struct Net<S: Specimen> {
@@ -332,9 +347,11 @@ impl<S: Specimen> Net<S> {
             Input::Spurious => {
                 tally.spurious_ticks += 1;
                 tally.old_tickets += u64::from(host.returned > Ticket::default());
+                tally.unissued_tickets += u64::from(host.durable < host.records.len());
                 host.machine.tick(now);
                 host.machine.persisted(host.returned);
                 host.machine.persisted(Ticket::default());
+                host.machine.persisted(unissued(host.issued, self.spurious.below(MAX_AHEAD)));
             }
             Input::Restart => {
                 let more = (host.records.len() - host.durable) as u64;
@@ -435,6 +452,10 @@ impl<S: Specimen> Net<S> {
                 host.disk_busy = host.disk_busy.max(now) + takes;
                 let at = host.disk_busy;
                 self.schedule(at, node, Input::Written(issued, records, life));
+                if self.plan.spurious {
+                    let before = now + self.spurious.below(at - now);
+                    self.schedule(before, node, Input::Spurious);
+                }
             }
             let host = self.host(node)?;
             if !host.app.respond(&mut host.machine, now) {

@@ -193,6 +193,9 @@ impl<const BUG: u8> Machine for MaxRegister<BUG> {
     }
 
     fn persisted(&mut self, ticket: Ticket) {
+        if ticket > self.tickets.last() {
+            return;
+        }
         for (_, value) in self.writes.iter().filter(|w| w.0 <= ticket) {
             self.durable = self.durable.max(*value);
         }

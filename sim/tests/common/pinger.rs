@@ -39,6 +39,8 @@ pub mod bug {
     pub const REFUSAL_COUNTED_AGAIN: u8 = 29;
     pub const REFUSAL_SWALLOWS_NEXT: u8 = 30;
     pub const REFUSAL_COUNTED_WITH_NEXT: u8 = 31;
+    pub const UNISSUED_TICKET_COUNTS: u8 = 32;
+    pub const UNISSUED_TICKET_COUNTS_AS_LAST: u8 = 33;
 }
 
 const PING_US: u64 = 50_000;
@@ -240,6 +242,12 @@ impl<const BUG: u8> Machine for Pinger<BUG> {
     }
 
     fn persisted(&mut self, ticket: Ticket) {
+        let ticket = match BUG {
+            bug::UNISSUED_TICKET_COUNTS => ticket,
+            bug::UNISSUED_TICKET_COUNTS_AS_LAST => ticket.min(self.tickets.last()),
+            _ if ticket > self.tickets.last() => return,
+            _ => ticket,
+        };
         if ticket > self.durable {
             self.durable = ticket;
         } else if BUG == bug::OLD_TICKET_COUNTS {

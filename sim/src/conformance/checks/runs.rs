@@ -22,11 +22,14 @@ pub(in crate::conformance) fn spurious_inputs<S: Specimen>(seed: u64) -> Result<
     let first = run::<S>(plan, None)?.lines;
     demand_outputs::<S>(&first)?;
     let more = run::<S>(Plan { spurious: true, ..plan }, None)?;
-    compare(&first, &more.lines, "spurious ticks and old tickets")?;
+    compare(&first, &more.lines, "spurious ticks, old tickets and unissued ones")?;
     match more.tally {
         Tally { spurious_ticks: 0, .. } => Err("it was ticked only when that was due".to_owned()),
         Tally { old_tickets: 0, .. } if S::RECORDS => {
             Err("no ticket was returned twice".to_owned())
+        }
+        Tally { unissued_tickets: 0, .. } if S::RECORDS => {
+            Err("no unissued ticket came while a record was written".to_owned())
         }
         _ => Ok(()),
     }
