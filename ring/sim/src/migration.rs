@@ -487,6 +487,13 @@ impl<S: Storage + 'static> Subject for MigrationSubject<S> {
             Event::Arrived { .. } => return Ok(Some("crash after an arrival")),
             Event::Canceled { range, .. } => {
                 marks.hit("canceled");
+                let is_on_record = {
+                    let mut all = host.shadow.outgoing().chain(host.shadow.incoming());
+                    all.any(|one| one.range == range)
+                };
+                if is_on_record {
+                    return Err("a hand-over was told to be over, and goes on on record".into());
+                }
                 host.tasks.retain(|task| task.range() != range);
                 if self.owner(self.hosts[node].goes_by, range.first) != node {
                     self.delete(node, range);

@@ -51,7 +51,8 @@ pub(super) enum Phase {
     Arrived,
     /// And the source knows that.
     Closed,
-    /// It is over when its record was made. The application is told, if it has something to delete.
+    /// It is over when its record was made. If the application has something to delete, it is told when that is durable: after
+    /// a crash before, this node would go on from what is deleted.
     Dropped {
         tell: bool,
     },
@@ -70,6 +71,7 @@ pub(super) enum Notice {
     Offered,
     Apply,
     Arrived,
+    Canceled,
 }
 
 /// What came of a message.
@@ -309,11 +311,10 @@ impl<R: Range, S: Kinds> Incoming<R, S> {
     /// The source does not know the hand-over any more. A source that retired it answers so to a position that comes late: then this
     /// node owns the range. True if it is over here.
     pub(super) fn handle_gone(&mut self) -> bool {
-        let is_over = matches!(self.phase, Phase::Offered | Phase::Receiving);
-        if is_over {
+        if matches!(self.phase, Phase::Offered | Phase::Receiving) {
             self.drop(true);
         }
-        is_over
+        matches!(self.phase, Phase::Dropped { .. })
     }
 
     // Time
@@ -373,6 +374,9 @@ impl<R: Range, S: Kinds> Incoming<R, S> {
             Phase::Offered => Notice::Offered,
             Phase::Receiving if self.pending != Pending::Nothing => Notice::Apply,
             Phase::Arrived | Phase::Closed if self.is_durable(durable) => Notice::Arrived,
+            Phase::Dropped { tell: true } if self.is_durable(durable) => {
+                return Some(Notice::Canceled);
+            }
             _ => return None,
         };
         mem::take(&mut self.event_due).then_some(notice)

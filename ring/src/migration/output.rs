@@ -86,15 +86,15 @@ impl<R: Range, S: Storage> Migration<R, S> {
         for at in 0..self.incoming.len() {
             let one = self.incoming.get_mut(at)?;
             let (range, from, version) = (one.range, one.from, one.version);
-            if one.phase == (incoming::Phase::Dropped { tell: true }) {
-                self.incoming.remove(at);
-                return Some(Plan::Event(Event::Canceled { range, peer: from }));
-            }
             let Some(notice) = one.take_notice(durable) else { continue };
             return Some(match notice {
                 incoming::Notice::Offered => Plan::Event(Event::Offered { range, from, version }),
                 incoming::Notice::Apply => Plan::Apply(at),
                 incoming::Notice::Arrived => Plan::Event(Event::Arrived { range, from }),
+                incoming::Notice::Canceled => {
+                    self.incoming.remove(at);
+                    Plan::Event(Event::Canceled { range, peer: from })
+                }
             });
         }
         None

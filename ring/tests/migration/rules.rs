@@ -1,6 +1,6 @@
 //! The rules of a hand-over, message by message.
 
-use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Tickets, Wire};
+use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Ticket, Tickets, Wire};
 use quorate_ring::migration::{
     BeginError, Body, Config, Event, ForwardError, HandoverError, Inline, Item, Message, Migration,
     Ownership, Progress, ProvideError, Record, Refusal,
@@ -23,6 +23,8 @@ struct Host {
     log: Vec<Vec<u8>>,
     now: Instant,
     id: NodeId,
+    /// Of the last record.
+    last: Ticket,
 }
 
 /// What a node says, writes and tells, as text.
@@ -32,7 +34,7 @@ impl Host {
     fn new(id: NodeId) -> Self {
         let mut node = Node::new(id, &[A, B, C], CONFIG).unwrap();
         node.tick(Instant::ZERO);
-        Self { node, log: Vec::new(), now: Instant::ZERO, id }
+        Self { node, log: Vec::new(), now: Instant::ZERO, id, last: Ticket::default() }
     }
 
     /// Everything it has to do, with disks that take no time.
@@ -62,7 +64,10 @@ impl Host {
         let mut said = Vec::new();
         while let Some(output) = self.node.poll() {
             match output {
-                Output::Persist(_, record) => self.log.push(record.to_vec()),
+                Output::Persist(ticket, record) => {
+                    self.log.push(record.to_vec());
+                    self.last = ticket;
+                }
                 Output::Send(to, message) => said.push(format!("{to} {message:?}")),
                 Output::Event(event) => said.push(format!("{event:?}")),
             }
@@ -455,6 +460,29 @@ fn a_canceled_hand_over_is_forgotten_at_both() {
     assert!(has(&host.wait(CONFIG.ask_us()), "1 Position"));
     host.hear(A, Message::Gone { handover: 1 }).unwrap();
     assert!(has(&host.run(), "Canceled { range: 7"));
+    assert_eq!(host.node.ownership(7), Ownership::Settled);
+}
+
+#[test]
+fn a_target_is_told_that_a_hand_over_is_over_once_that_is_on_record() {
+    let mut host = Host::complete();
+    let before = host.log.clone();
+    // the source knows of an item that this node does not have
+    host.hear(A, chunk(1, 3, b"more", false)).unwrap();
+    assert_eq!(host.run_without_disk(), [""; 0]); // what would be deleted now is there after a crash
+    for late in [begin(1, 1), begin(1, 2), begin(4, 4)] {
+        host.hear(A, late).unwrap(); // the source says so again
+        assert_eq!(host.run_without_disk(), [""; 0]);
+    }
+    assert_eq!(host.node.status().arriving, 1); // it has a place until then
+    let mut crashed = Host { log: before, ..Host::new(B) };
+    crashed.restart();
+    crashed.hear(A, begin(1, 2)).unwrap();
+    assert!(has(&crashed.run(), "1 Position { handover: 1, session: 2, item: 1"));
+    host.node.persisted(host.last);
+    let said = host.run();
+    assert!(has(&said, "Canceled { range: 7") && has(&said, "1 Lost { handover: 1"), "{said:?}");
+    host.restart();
     assert_eq!(host.node.ownership(7), Ownership::Settled);
 }
 
