@@ -335,6 +335,10 @@ impl<R: Range, S: Kinds> Incoming<R, S> {
 
     // Outputs
 
+    pub(super) const fn is_retired(&self) -> bool {
+        matches!(self.phase, Phase::Dropped { tell: false })
+    }
+
     pub(super) fn is_durable(&self, durable: Ticket) -> bool {
         !self.dirty && self.ticket <= durable
     }

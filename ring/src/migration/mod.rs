@@ -606,7 +606,8 @@ impl<R: Range, S: Storage> Migration<R, S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn outgoing(&self) -> impl Iterator<Item = Handover<R>> + '_ {
-        self.outgoing.iter().map(|one| one.view(self.durable))
+        let kept = self.outgoing.iter().filter(|one| !one.is_retired());
+        kept.map(|one| one.view(self.durable))
     }
 
     /// The ranges that come to this node, or have come and are not retired.
@@ -620,7 +621,7 @@ impl<R: Range, S: Storage> Migration<R, S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn incoming(&self) -> impl Iterator<Item = Handover<R>> + '_ {
-        self.incoming.iter().map(Incoming::view)
+        self.incoming.iter().filter(|one| !one.is_retired()).map(Incoming::view)
     }
 
     fn peer_index(&self, id: NodeId) -> Option<usize> {

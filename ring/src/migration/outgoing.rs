@@ -529,6 +529,10 @@ impl<R: Range, S: Kinds> Outgoing<R, S> {
         (self.dirty, self.ticket) = (false, ticket);
     }
 
+    pub(super) const fn is_retired(&self) -> bool {
+        matches!(self.phase, Phase::Retired)
+    }
+
     pub(super) const fn is_ended(&self) -> bool {
         matches!(self.phase, Phase::Ending { .. } | Phase::Retired)
     }

@@ -3,7 +3,7 @@
 use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Ticket, Tickets, Wire};
 use quorate_ring::migration::{
     BeginError, Body, Config, Event, ForwardError, HandoverError, Inline, Item, Message, Migration,
-    Ownership, Progress, ProvideError, Record, Refusal,
+    Ownership, Progress, ProvideError, Record, Refusal, Status,
 };
 use quorate_ring::topology::Version;
 use quorate_ring::{Token, TokenRange};
@@ -295,6 +295,31 @@ fn the_target_keeps_the_hand_over_until_the_source_knows() {
         assert!(has(&said, "Lost { handover: 1") && !has(&said, "Offered"), "{said:?}");
     }
     assert_eq!(host.node.ownership(7), Ownership::Settled);
+}
+
+#[test]
+fn a_retired_hand_over_is_listed_no_longer() {
+    let mut source = Host::released();
+    source.hear(B, Message::Arrived { handover: 1 }).unwrap();
+    source.run();
+    let mut target = Host::complete();
+    target.hear(A, released(1, 1)).unwrap();
+    target.run();
+    target.hear(A, Message::Closed { handover: 1 }).unwrap();
+    let counts = |host: &Host| {
+        let Status { leaving, released, arriving, arrived, .. } = host.node.status();
+        assert_eq!(host.node.outgoing().count(), leaving + released);
+        assert_eq!(host.node.incoming().count(), arriving + arrived);
+        (leaving, released, arriving, arrived)
+    };
+    assert_eq!((counts(&source), counts(&target)), ((0, 1, 0, 0), (0, 0, 0, 1)));
+    for host in [&mut source, &mut target] {
+        host.node.retire(7).unwrap();
+        assert_eq!(host.node.retire(7), Err(HandoverError::Unknown));
+        assert_eq!(counts(host), (0, 0, 0, 0)); // also before its record is made
+        host.run();
+        assert_eq!(counts(host), (0, 0, 0, 0));
+    }
 }
 
 #[test]
