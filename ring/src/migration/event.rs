@@ -33,7 +33,8 @@ pub enum Event<'a, R> {
         /// The target.
         to: NodeId,
     },
-    /// At the source: this node no longer owns the range. Send clients to the target, and keep the data.
+    /// At the source: this node no longer owns the range. Send clients to the target, and keep the data. Told again after a restart, until
+    /// it is [closed](Self::Closed).
     Released {
         /// The range.
         range: R,
@@ -41,7 +42,7 @@ pub enum Event<'a, R> {
         to: NodeId,
     },
     /// At the source: the new owner has the range on record. Delete the data, if this node is to keep no copy, and
-    /// [retire](super::Migration::retire) the hand-over.
+    /// [retire](super::Migration::retire) the hand-over. Told again after a restart, until it is retired.
     Closed {
         /// The range.
         range: R,
@@ -81,7 +82,8 @@ pub enum Event<'a, R> {
         /// The owner that forgot.
         to: NodeId,
     },
-    /// At both: the hand-over was ended and is forgotten. The source owns the range; the target deletes what it has of it.
+    /// At both, when that is on record: the hand-over was ended and is forgotten. The source owns the range; the target deletes what it has of
+    /// it. Told once, and not again after a restart.
     Canceled {
         /// The range.
         range: R,
@@ -107,7 +109,7 @@ pub enum Event<'a, R> {
         /// What to apply.
         item: Item<'a>,
     },
-    /// At the target: this node owns the range.
+    /// At the target: this node owns the range. Told again after a restart, until the hand-over is [retired](super::Migration::retire).
     Arrived {
         /// The range.
         range: R,

@@ -1,4 +1,95 @@
 //! The machine that executes a [`Plan`](crate::Plan): [`Migration`], and what it sends, records and tells.
+//!
+//! Memory is bounded: in the value with [`Inline`], whose parameters are the limits, and on the heap with `quorate_ring::Heap`, whose
+//! limits are those of [`Config`].
+//!
+//! # Chunks and cursors
+//!
+//! A range that is longer than a chunk is read in several. With each comes a cursor: bytes of the application's own that say where it
+//! ended, such as its last key. The target keeps the cursor on record, so a source that restarts is asked for what comes
+//! [after](Event::Read) it. Here a chunk takes three keys with their values, and the cursor is a key:
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use quorate_core::{Instant, Machine, NodeId, Output, Wire};
+//! use quorate_ring::migration::{Config, Event, Inline, Item, Message, Migration, Ownership};
+//! use quorate_ring::topology::Version;
+//!
+//! type Node = Migration<u64, Inline<2, 1, 6, 1>>; // chunks of 6 bytes, cursors of 1
+//! type Data = BTreeMap<u8, u8>;
+//!
+//! /// The keys after the cursor that fit, and the cursor of the next chunk, if there is one.
+//! fn read(data: &Data, after: &[u8], max_bytes: usize) -> (Vec<u8>, Option<u8>) {
+//!     let is_left = |(key, _): &(&u8, &u8)| after.first().is_none_or(|after| *key > after);
+//!     let mut rest = data.iter().filter(is_left).peekable();
+//!     let taken: Vec<_> = rest.by_ref().take(max_bytes / 2).collect();
+//!     let last = taken.last().map(|(key, _)| **key);
+//!     let chunk = taken.iter().flat_map(|(key, value)| [**key, **value]).collect();
+//!     (chunk, last.filter(|_| rest.peek().is_some()))
+//! }
+//!
+//! enum Task {
+//!     Accept,
+//!     Read { after: Vec<u8>, max_bytes: usize },
+//!     Apply(Vec<u8>),
+//!     Release,
+//! }
+//!
+//! let (ids, range) = ([1, 2].map(NodeId::new), 7);
+//! let mut nodes = [Node::new(ids[0], &ids, Config::lan())?, Node::new(ids[1], &ids, Config::lan())?];
+//! let mut data = [(0..8).map(|key| (key, 10 * key)).collect(), Data::new()];
+//! let (mut now, mut cursors) = (Instant::ZERO, Vec::new());
+//! nodes.iter_mut().for_each(|node| node.tick(now));
+//! nodes[0].begin(range, ids[1], Version::default())?;
+//! while nodes[1].ownership(range) != Ownership::Arrived(ids[0]) {
+//!     now = now.after(1_000);
+//!     for at in 0..2 {
+//!         nodes[at].tick(now);
+//!         let (mut frames, mut task, mut ticket) = (Vec::new(), None, None);
+//!         while let Some(output) = nodes[at].poll() {
+//!             match output {
+//!                 Output::Persist(last, _record) => ticket = Some(last),
+//!                 Output::Send(_, message) => {
+//!                     let mut frame = vec![0; message.encoded_len()];
+//!                     message.to_slice(&mut frame)?;
+//!                     frames.push(frame);
+//!                 }
+//!                 Output::Event(Event::Offered { .. }) => task = Some(Task::Accept),
+//!                 Output::Event(Event::Read { after, max_bytes, .. }) => {
+//!                     cursors.push(after.to_vec());
+//!                     task = Some(Task::Read { after: after.to_vec(), max_bytes });
+//!                 }
+//!                 Output::Event(Event::Apply { item: Item::Chunk(chunk), .. }) => task = Some(Task::Apply(chunk.to_vec())),
+//!                 Output::Event(Event::Copied { .. }) => task = Some(Task::Release),
+//!                 Output::Event(_) => {}
+//!             }
+//!         }
+//!         match task {
+//!             Some(Task::Accept) => nodes[at].accept(range)?,
+//!             Some(Task::Read { after, max_bytes }) => {
+//!                 let (chunk, cursor) = read(&data[at], &after, max_bytes);
+//!                 nodes[at].provide(range, &chunk, cursor.as_ref().map(std::slice::from_ref))?;
+//!             }
+//!             Some(Task::Apply(chunk)) => {
+//!                 data[at].extend(chunk.chunks(2).map(|pair| (pair[0], pair[1])));
+//!                 nodes[at].applied(range)?; // once that is durable
+//!             }
+//!             Some(Task::Release) => nodes[at].release(range)?,
+//!             None => {}
+//!         }
+//!         if let Some(ticket) = ticket {
+//!             nodes[at].persisted(ticket); // after the sync
+//!         }
+//!         for frame in frames {
+//!             nodes[1 - at].receive(now, ids[at], Message::from_slice(&frame)?)?;
+//!         }
+//!     }
+//! }
+//! assert_eq!(cursors, [vec![], vec![2], vec![5]]); // three chunks: of 3, 3 and 2 keys
+//! assert_eq!(data[0], data[1]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod config;
 mod error;
@@ -57,6 +148,8 @@ const MAX_NUMBER: u64 = (1 << 62) - 1;
 /// says. So a hand-over stays, on record too, until it is retired: do that when the new placement is durable at this node. There must be
 /// room for all hand-overs of one plan that leave this node, and for all that come.
 ///
+/// Commands name a range as it was begun or offered, whole. Only `ownership` takes a place in it, such as that of a key.
+///
 /// # Writes
 ///
 /// While the source is the owner, a write to the range goes to both: [`forward`](Self::forward) it, and when [`Event::Forwarded`]
@@ -82,6 +175,11 @@ const MAX_NUMBER: u64 = (1 << 62) - 1;
 ///
 /// Neither node starts over. The target has on record how far it is, and the application's cursor with it: a source that restarts
 /// begins another session, asks for that, and reads on from there. What was said in an earlier session counts for nothing.
+///
+/// [`Event::Released`], [`Event::Closed`] and [`Event::Arrived`] are told again after a restart, as long as the hand-over stands so and is not
+/// retired: the application may do twice what it does then. [`Event::Canceled`] is told once, and not at all if the node crashes after it has
+/// that on record and before it tells. So an application that starts deletes what it has of ranges that are in no hand-over and that its
+/// placement gives to others.
 ///
 /// # Throttle
 ///
@@ -356,6 +454,9 @@ impl<R: Range, S: Storage> Migration<R, S> {
 
     /// Forwards a write to the target of this range, before it is applied here. Gives its number: [`Event::Forwarded`] names it, or a
     /// later one, when the target has it. Numbers count the writes of the range since the hand-over began or this node started.
+    ///
+    /// The range is the whole of it, as [`begin`](Self::begin) was given it, and not the place of the key that is written. For a placement of
+    /// tokens it is found by `node.outgoing().find(|one| one.range.contains(token))`.
     ///
     /// # Errors
     ///

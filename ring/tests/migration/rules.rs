@@ -298,6 +298,28 @@ fn the_target_keeps_the_hand_over_until_the_source_knows() {
 }
 
 #[test]
+fn what_is_decided_is_told_again_after_a_restart() {
+    let mut source = Host::released();
+    assert!(has(&source.restart(), "Released { range: 7, to"));
+    source.hear(B, Message::Arrived { handover: 1 }).unwrap();
+    assert!(has(&source.run(), "Closed { range: 7"));
+    let said = source.restart();
+    assert!(has(&said, "Closed { range: 7") && !has(&said, "Released"), "{said:?}");
+    let mut target = Host::complete();
+    target.hear(A, released(1, 1)).unwrap();
+    assert!(has(&target.run(), "Arrived { range: 7"));
+    target.hear(A, Message::Closed { handover: 1 }).unwrap();
+    assert!(has(&target.restart(), "Arrived { range: 7"));
+    // it asks once more, as what the source knows is not on record here
+    target.hear(A, Message::Closed { handover: 1 }).unwrap();
+    for host in [&mut source, &mut target] {
+        host.node.retire(7).unwrap();
+        host.run();
+        assert_eq!(host.restart(), [""; 0]);
+    }
+}
+
+#[test]
 fn a_retired_hand_over_is_listed_no_longer() {
     let mut source = Host::released();
     source.hear(B, Message::Arrived { handover: 1 }).unwrap();
