@@ -1,6 +1,8 @@
+use std::error::Error;
+
 use quorate_core::NodeId;
 use quorate_ring::quorum::Replicated;
-use quorate_ring::topology::{MemberState, Topology, TopologyError, Version};
+use quorate_ring::topology::{MemberState, Topology, TopologyError};
 use quorate_ring::{HashRing, Heap, KeyHash, Member, MemberError};
 
 /// The ids are 1 to this.
@@ -36,12 +38,12 @@ impl Members {
     }
 
     /// What the nodes go by. While members join or leave, requests ask those that hold a key and those that will.
-    pub(crate) fn layout(&self) -> Result<Layout, MemberError> {
+    pub(crate) fn layout(&self) -> Result<Layout, Box<dyn Error>> {
         let present = ring(self.topology.holders())?;
-        let version = Version::of(&self.topology, &present);
-        let layout = Layout::new(version, present, self.replicas).with_fallbacks(FALLBACKS);
+        let epoch = self.topology.version().epoch;
+        let layout = Layout::of(epoch, present, self.replicas).with_fallbacks(FALLBACKS);
         if self.is_moving() {
-            Ok(layout.moving_to(ring(self.topology.next_holders())?))
+            Ok(layout.moving_to(ring(self.topology.next_holders())?)?)
         } else {
             Ok(layout)
         }

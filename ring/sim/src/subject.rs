@@ -169,7 +169,7 @@ impl<K: Kind, S: Storage + 'static> StoreSubject<K, S> {
                 let now = self.layouts[newest].clone();
                 let epoch = self.layouts.len() as u64 + 1;
                 let version = Version { epoch, digest: 1 };
-                self.layouts.push(now.in_version(version).moving_to(next));
+                self.layouts.push(now.in_version(version).moving_to(next).unwrap());
             }
         }
     }

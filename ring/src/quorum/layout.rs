@@ -1,7 +1,8 @@
 use quorate_core::NodeId;
 
+use crate::fingerprint::Fingerprint;
 use crate::topology::Version;
-use crate::{Divided, Placement, PreferenceList, Token};
+use crate::{Divided, Placement, Plan, PlanError, PreferenceList, Token};
 
 /// What a node of the quorum store goes by: which nodes hold a key, in which version of the topology.
 ///
@@ -50,7 +51,8 @@ use crate::{Divided, Placement, PreferenceList, Token};
 /// assert_eq!(layout.node_after(Some(NodeId::new(3))), None);
 /// ```
 pub trait Layout {
-    /// The version of the topology. It only grows.
+    /// The version of the topology. It only grows, and another one is needed for all that changes an answer of this layout, also for
+    /// another number of replicas: what [`Replicated::of`] does.
     fn version(&self) -> Version;
 
     /// The token of a key.
@@ -97,15 +99,15 @@ pub trait Layout {
 /// ```
 /// use quorate_ring::quorum::{Layout, Membership, Replicated};
 /// # use quorate_core::NodeId;
-/// # use quorate_ring::{HashRing, Inline, KeyHash, Member, topology::Version};
+/// # use quorate_ring::{HashRing, Inline, KeyHash, Member};
 /// let mut ring = HashRing::<Inline<2, 32>>::new(KeyHash::default(), 16);
 /// ring.add(Member::new(NodeId::new(1)))?;
 /// let old = ring.clone();
 /// ring.add(Member::new(NodeId::new(2)))?;
-/// let layout = Replicated::new(Version::default(), old, 1).moving_to(ring);
+/// let layout = Replicated::of(1, old, 1).moving_to(ring)?;
 /// let of = |id| layout.membership(NodeId::new(id));
 /// assert_eq!([of(1), of(2), of(3)], [Membership::Member, Membership::Joining, Membership::None]);
-/// # Ok::<(), quorate_ring::MemberError>(())
+/// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -131,21 +133,32 @@ impl Membership {
 /// A [`Placement`] with so many replicas, in a version: a layout that an application changes by giving its node
 /// [another one](super::Node::set_layout).
 ///
+/// [`of`](Self::of) makes the version of an epoch and of everything that nodes must agree on: the placement, the number of replicas and
+/// of fallbacks, and the placement that keys move to. Two nodes that differ in one of these have different versions, so they refuse each
+/// other's requests. With [`new`](Self::new) the version is what the program says, and nobody finds out if it is the same for two layouts.
+///
+/// Where there are fewer nodes than replicas, all of them hold each key, and levels count those that there are: of three replicas on two
+/// nodes [`Level::Quorum`](super::Level::Quorum) and [`Level::All`](super::Level::All) are both of them. The third node that joins is a change of
+/// the replicas of every key.
+///
 /// ```
 /// use quorate_core::NodeId;
 /// use quorate_ring::quorum::{Layout, Replicated};
-/// use quorate_ring::topology::Version;
 /// use quorate_ring::{HashRing, Inline, KeyHash, Member};
 /// let mut ring = HashRing::<Inline<3, 48>>::new(KeyHash::default(), 16);
 /// ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
-/// let layout = Replicated::new(Version { epoch: 1, digest: 0 }, ring, 2).with_fallbacks(1);
+/// let layout = Replicated::of(1, ring.clone(), 2).with_fallbacks(1);
 /// let list = layout.replicas(layout.token(b"key"));
 /// assert_eq!((list.replicas().len(), list.fallbacks().len()), (2, 1));
+/// let other = Replicated::of(1, ring, 3); // another operator has three replicas
+/// assert_ne!(layout.version(), other.version());
 /// # Ok::<(), quorate_ring::MemberError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Replicated<P> {
     version: Version,
+    /// The digest of the version follows from the rest.
+    derived: bool,
     placement: P,
     next: Option<P>,
     replicas: usize,
@@ -153,7 +166,8 @@ pub struct Replicated<P> {
 }
 
 impl<P: for<'k> Placement<Position<'k> = Token>> Replicated<P> {
-    /// The placement with `replicas` replicas of each key.
+    /// The placement with `replicas` replicas of each key, in a version of the program's own: it must be another one for every other
+    /// placement, and for other numbers of replicas and fallbacks. [`of`](Self::of) sees to that.
     ///
     /// ```
     /// use quorate_ring::quorum::{Layout, Replicated};
@@ -161,13 +175,49 @@ impl<P: for<'k> Placement<Position<'k> = Token>> Replicated<P> {
     /// # use quorate_ring::{HashRing, Inline, KeyHash, Member, topology::Version};
     /// # let mut ring = HashRing::<Inline<4, 64>>::new(KeyHash::default(), 16);
     /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
-    /// let layout = Replicated::new(Version { epoch: 1, digest: 0 }, ring, 2);
+    /// let layout = Replicated::new(Version { epoch: 1, digest: 0 }, ring.clone(), 2);
     /// assert_eq!(layout.replicas(layout.token(b"key")).nodes().len(), 2);
+    /// let layout = Replicated::new(Version { epoch: 1, digest: 1 }, ring, 5);
+    /// assert_eq!(layout.replicas(layout.token(b"key")).nodes().len(), 3); // all that there are
     /// # Ok::<(), quorate_ring::MemberError>(())
     /// ```
     #[must_use]
     pub fn new(version: Version, placement: P, replicas: usize) -> Self {
-        Self { version, placement, next: None, replicas, fallbacks: 0 }
+        Self { version, derived: false, placement, next: None, replicas, fallbacks: 0 }
+    }
+
+    /// The placement with `replicas` replicas of each key, in a version that follows from all that nodes must agree on, and from an epoch:
+    /// a number that grows with each change, such as that of a [`Topology`](crate::topology::Topology::version).
+    ///
+    /// The version follows again when [fallbacks](Self::with_fallbacks) or the [next placement](Self::moving_to) are set; each time takes as
+    /// long as [`Placement::fingerprint`] does.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Layout, Replicated};
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{HashRing, Inline, KeyHash, Member};
+    /// let ring = |hash, members: &[u64]| {
+    ///     let mut ring = HashRing::<Inline<4, 64>>::new(hash, 16);
+    ///     members.iter().try_for_each(|id| ring.add(Member::new(NodeId::new(*id))))?;
+    ///     Ok::<_, quorate_ring::MemberError>(ring)
+    /// };
+    /// let here = Replicated::of(7, ring(KeyHash::default(), &[1, 2, 3])?, 2);
+    /// let there = Replicated::of(7, ring(KeyHash::default(), &[3, 2, 1])?, 2);
+    /// assert_eq!(here.version(), there.version());
+    /// for other in [
+    ///     Replicated::of(8, ring(KeyHash::default(), &[1, 2, 3])?, 2),
+    ///     Replicated::of(7, ring(KeyHash::default(), &[1, 2, 4])?, 2),
+    ///     Replicated::of(7, ring(KeyHash::new([1, 0]), &[1, 2, 3])?, 2),
+    ///     Replicated::of(7, ring(KeyHash::default(), &[1, 2, 3])?, 3),
+    ///     here.clone().with_fallbacks(1),
+    /// ] {
+    ///     assert_ne!(here.version(), other.version()); // nodes of one refuse requests of the other
+    /// }
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
+    #[must_use]
+    pub fn of(epoch: u64, placement: P, replicas: usize) -> Self {
+        Self::new(Version::default(), placement, replicas).in_epoch(epoch)
     }
 
     /// The same with so many nodes that stand in for replicas.
@@ -183,11 +233,13 @@ impl<P: for<'k> Placement<Position<'k> = Token>> Replicated<P> {
     /// # Ok::<(), quorate_ring::MemberError>(())
     /// ```
     #[must_use]
-    pub fn with_fallbacks(self, fallbacks: usize) -> Self {
-        Self { fallbacks, ..self }
+    pub fn with_fallbacks(mut self, fallbacks: usize) -> Self {
+        self.fallbacks = fallbacks;
+        self.settle();
+        self
     }
 
-    /// The same in another version.
+    /// The same in another version, of the program's own.
     ///
     /// ```
     /// use quorate_ring::quorum::{Layout, Replicated};
@@ -202,28 +254,76 @@ impl<P: for<'k> Placement<Position<'k> = Token>> Replicated<P> {
     /// ```
     #[must_use]
     pub fn in_version(self, version: Version) -> Self {
-        Self { version, ..self }
+        Self { version, derived: false, ..self }
     }
 
-    /// The same, while keys move to another placement.
+    /// The same in another epoch, in the version that [follows](Self::of) from it.
     ///
     /// ```
     /// use quorate_ring::quorum::{Layout, Replicated};
     /// # use quorate_core::NodeId;
-    /// # use quorate_ring::{HashRing, Inline, KeyHash, Member, topology::Version};
+    /// # use quorate_ring::{HashRing, Inline, KeyHash, Member};
+    /// # let mut ring = HashRing::<Inline<4, 64>>::new(KeyHash::default(), 16);
+    /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
+    /// let layout = Replicated::of(1, ring.clone(), 2);
+    /// assert_eq!(layout.in_epoch(2), Replicated::of(2, ring, 2));
+    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// ```
+    #[must_use]
+    pub fn in_epoch(mut self, epoch: u64) -> Self {
+        (self.version.epoch, self.derived) = (epoch, true);
+        self.settle();
+        self
+    }
+
+    /// Makes a version that follows from the rest anew.
+    fn settle(&mut self) {
+        if self.derived {
+            self.version.digest = self.fingerprint();
+        }
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut fingerprint = Fingerprint::of("replicated");
+        fingerprint.number(self.placement.fingerprint());
+        fingerprint.length(self.replicas);
+        fingerprint.length(self.fallbacks);
+        fingerprint.number(self.next.is_some());
+        fingerprint.number(self.next.as_ref().map_or(0, P::fingerprint));
+        fingerprint.finish()
+    }
+}
+
+impl<P: Divided + for<'k> Placement<Position<'k> = Token>> Replicated<P> {
+    /// The same, while keys move to another placement. Both have as many replicas of a key.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] where no plan leads from one to the other: their hash keys differ, so that each key has another token in the
+    /// other, or there are no replicas.
+    ///
+    /// ```
+    /// use quorate_ring::quorum::{Layout, Replicated};
+    /// # use quorate_core::NodeId;
+    /// # use quorate_ring::{HashRing, Inline, KeyHash, Member, PlanError};
     /// # let mut ring = HashRing::<Inline<4, 64>>::new(KeyHash::default(), 16);
     /// # ring.add_all(&[1, 2, 3].map(|id| Member::new(NodeId::new(id))))?;
     /// let mut next = ring.clone();
     /// next.add(Member::new(NodeId::new(4)))?;
-    /// let layout = Replicated::new(Version { epoch: 2, digest: 0 }, ring.clone(), 3).moving_to(next);
+    /// let before = Replicated::of(1, ring, 3);
+    /// let layout = before.clone().moving_to(next)?.in_epoch(2);
     /// let at = layout.token(b"key");
-    /// assert_eq!(layout.replicas(at).replicas(), Replicated::new(Version::default(), ring, 3).replicas(at).replicas());
+    /// assert_eq!(layout.replicas(at), before.replicas(at));
     /// assert_eq!(layout.next_replicas(at).map(|list| list.replicas().len()), Some(3)); // asked as well
-    /// # Ok::<(), quorate_ring::MemberError>(())
+    /// let other = HashRing::new(KeyHash::new([1, 2]), 16);
+    /// assert_eq!(before.moving_to(other).err(), Some(PlanError::DifferentPositions));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn moving_to(self, next: P) -> Self {
-        Self { next: Some(next), ..self }
+    pub fn moving_to(mut self, next: P) -> Result<Self, PlanError> {
+        Plan::new(&self.placement, &next, self.replicas)?;
+        self.next = Some(next);
+        self.settle();
+        Ok(self)
     }
 }
 

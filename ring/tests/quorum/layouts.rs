@@ -1,8 +1,11 @@
 //! Nodes that go by different layouts.
 
 use quorate_core::{Instant, Machine as _, NodeId, Output, Wire as _};
-use quorate_ring::Token;
-use quorate_ring::quorum::{Heap, Layout as _, LayoutError, Message, Node, Tagged, WriteOptions};
+use quorate_ring::quorum::{
+    Config, Heap, Layout as _, LayoutError, Message, Node, Replicated, Tagged, WriteOptions,
+};
+use quorate_ring::topology::Version;
+use quorate_ring::{HashRing, KeyHash, Member, PlanError, Token};
 
 use super::attack::{SEAL, forge, forged, text};
 use super::net::{Net, Same, Told, config};
@@ -186,4 +189,93 @@ fn layout_that_would_lose_keys_is_refused() {
     node.set_layout(at(6, &[4, 1])).unwrap();
     node.force_layout(at(7, &[8]));
     assert_eq!(node.status().version.epoch, 7);
+}
+
+type Ring = HashRing<quorate_ring::Heap>;
+
+fn ring(hash: u64, members: &[u64]) -> Ring {
+    let mut ring = Ring::new(KeyHash::new([hash, 0]), 8);
+    members.iter().for_each(|id| ring.add(Member::new(NodeId::new(*id))).unwrap());
+    ring
+}
+
+/// Layouts that differ in one thing that nodes must agree on.
+fn different(epoch: u64) -> Vec<Replicated<Ring>> {
+    let of = |members: &[u64], replicas| Replicated::of(epoch, ring(1, members), replicas);
+    let to = |members: &[u64]| of(&[1, 2, 3], 2).moving_to(ring(1, members)).unwrap();
+    vec![
+        of(&[1, 2, 3], 2),
+        of(&[1, 2, 4], 2),
+        of(&[1, 2, 3], 3),
+        of(&[1, 2, 3], 4), // of three nodes: the lists are those of before
+        of(&[1, 2, 3], 2).with_fallbacks(1),
+        of(&[1, 2, 3], 2).with_fallbacks(2),
+        of(&[1, 2, 3], 0).with_fallbacks(2),
+        Replicated::of(epoch, ring(2, &[1, 2, 3]), 2),
+        to(&[1, 2, 4]),
+        to(&[1, 2]),
+        to(&[]),
+        to(&[1, 2, 4]).with_fallbacks(1),
+        of(&[1, 2, 4], 2).moving_to(ring(1, &[1, 2, 3])).unwrap(),
+    ]
+}
+
+#[test]
+fn version_of_a_layout_follows_from_all_that_nodes_must_agree_on() {
+    let mut versions: Vec<Version> =
+        [1, 2].into_iter().flat_map(different).map(|l| l.version()).collect();
+    assert!(versions[..13].iter().all(|version| version.epoch == 1));
+    assert_eq!(versions[0].to_string(), "1-ba65a02f504ec847");
+    let all = versions.len();
+    versions.sort_by_key(|version| (version.epoch, version.digest));
+    versions.dedup();
+    assert_eq!(versions.len(), all);
+}
+
+#[test]
+fn version_of_a_layout_does_not_depend_on_how_it_was_made() {
+    let [from, to] = [&[3, 1, 2][..], &[2, 4, 1]].map(|members| ring(1, members));
+    let whole = Replicated::of(7, from.clone(), 2).moving_to(to.clone()).unwrap().with_fallbacks(1);
+    let version = whole.version();
+    let other = Replicated::of(1, from, 2).with_fallbacks(9);
+    let other = other.in_epoch(7).with_fallbacks(1).moving_to(to).unwrap();
+    assert_eq!((other.version(), other), (version, whole.clone()));
+    // a version of the program's own stays
+    let own = Version { epoch: 8, digest: 3 };
+    let other = whole.in_version(own).with_fallbacks(2).moving_to(ring(1, &[1, 2])).unwrap();
+    assert_eq!((other.version(), other.in_epoch(7).version() == version), (own, false));
+}
+
+#[test]
+fn layout_does_not_move_to_a_placement_with_other_tokens() {
+    let layout = Replicated::of(1, ring(1, &[1, 2, 3]), 2);
+    let refused = layout.clone().moving_to(ring(2, &[1, 2, 3])).unwrap_err();
+    assert_eq!(refused, PlanError::DifferentPositions);
+    let nowhere = Replicated::of(1, ring(1, &[1]), 0);
+    assert_eq!(nowhere.moving_to(ring(1, &[1])).err(), Some(PlanError::NoReplicas));
+}
+
+/// One node keeps each key on three nodes, the other on two.
+#[test]
+fn nodes_with_another_number_of_replicas_do_not_serve_each_other() {
+    let node = |id, replicas| {
+        let layout = Replicated::of(1, ring(1, &[1, 2, 3]), replicas);
+        let mut node =
+            Node::<Register, _, Heap>::new(NodeId::new(id), 1, layout, Config::lan()).unwrap();
+        node.found();
+        node
+    };
+    let (mut client, mut same, mut other) = (node(1, 3), node(2, 3), node(2, 2));
+    client.write(Instant::ZERO, b"k", Tagged::nth(1, 5), WriteOptions::default()).unwrap();
+    let mut taken = 0;
+    while let Some(output) = client.poll() {
+        let Output::Send(to, message) = output else { continue };
+        if to == NodeId::new(2) {
+            taken += 1;
+            for node in [&mut same, &mut other] {
+                let _ = node.receive(Instant::ZERO, NodeId::new(1), message.clone());
+            }
+        }
+    }
+    assert_eq!((taken, same.local(b"k").is_some(), other.local(b"k").is_some()), (1, true, false));
 }

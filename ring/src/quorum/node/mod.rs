@@ -556,7 +556,7 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     /// let mut node = Node::<Tagged<u32>, _, Inline<8, 16>>::new(NodeId::new(1), 1, old.clone(), Config::lan())?;
     ///
     /// ring.add(Member::new(NodeId::new(2)))?; // another node joins
-    /// node.set_layout(old.moving_to(ring.clone()).in_version(version(2)))?;
+    /// node.set_layout(old.moving_to(ring.clone())?.in_version(version(2)))?;
     /// assert!(node.layout().is_moving());
     /// // once every node has this layout, and is `synchronized` in it
     /// node.set_layout(Replicated::new(version(3), ring, 2))?;
