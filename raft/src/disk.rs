@@ -92,7 +92,8 @@ impl Disk {
 
     /// Takes a ticket back. True if anything became durable by it; one that was not issued counts for nothing.
     pub(crate) fn returned(&mut self, ticket: Ticket) -> bool {
-        if ticket <= self.returned || ticket > self.tickets.last() {
+        let ticket = if ticket > self.tickets.last() { self.returned } else { ticket };
+        if ticket <= self.returned {
             return false;
         }
         self.returned = ticket;
