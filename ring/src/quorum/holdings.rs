@@ -139,6 +139,11 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         self.frontier.floor().max(self.standing.told())
     }
 
+    /// What this node tells readers: what is up to there and not here was purged. One that has to catch up may lack what is alive.
+    pub(crate) const fn floor_of_answers(&self) -> u64 {
+        if self.standing.is_behind() { 0 } else { self.frontier.floor() }
+    }
+
     /// Whether what it says of itself is durable.
     pub(crate) fn is_standing_durable(&self) -> bool {
         self.standing.is_durable(self.durable)

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod attack;
+mod caught_up;
 mod conformance;
 mod coordinator;
 mod floor;

@@ -144,11 +144,11 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 let body = match answer.kind {
                     AnswerKind::Written { superseded } => Body::Written { superseded },
                     AnswerKind::Nothing => {
-                        Body::Found { value: None, floor: self.holdings.frontier().floor() }
+                        Body::Found { value: None, floor: self.holdings.floor_of_answers() }
                     }
                     AnswerKind::Key(_) | AnswerKind::Hint(_) => {
                         let entry = self.holdings.entry(answer.kind)?;
-                        let floor = self.holdings.frontier().floor();
+                        let floor = self.holdings.floor_of_answers();
                         Body::Found { value: Some(Embedded::Local(&entry.value)), floor }
                     }
                     AnswerKind::Refused(reason) => Body::Refused { reason },

@@ -141,12 +141,12 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
                 self.requests.on_written(from, incarnation, number, superseded);
             }
             AnswerKind::Nothing => {
-                let floor = self.holdings.frontier().floor();
+                let floor = self.holdings.floor_of_answers();
                 self.requests.on_found(from, incarnation, number, None, floor);
             }
             AnswerKind::Key(_) | AnswerKind::Hint(_) => {
                 let value = self.holdings.entry(kind).map(|entry| entry.value.clone());
-                let floor = self.holdings.frontier().floor();
+                let floor = self.holdings.floor_of_answers();
                 self.requests.on_found(from, incarnation, number, value, floor);
             }
             AnswerKind::Refused(reason) => {
