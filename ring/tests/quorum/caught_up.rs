@@ -77,86 +77,8 @@ fn with_a_purged_key(layout: &Same, nodes: &[u64], old: u64) -> (Net<Register>, 
     (net, before)
 }
 
-#[test]
-#[ignore = "a node with an old disk is asked before it has heard of the floor"]
-fn node_that_is_rebuilt_from_an_old_disk_first_brings_nothing_back() {
-    let (layout, all) = (Same::new(&[1, 2, 3]), [1, 2, 3]);
-    for old in [1, 3] {
-        let (mut net, before) = with_a_purged_key(&layout, &all, old);
-        start_with(&mut net, old, &before, &layout);
-        erase(&mut net, 2, &layout);
-        // the third one is heard last
-        retry(&mut net, &[2, old], 20);
-        pass_time(&mut net, &all);
-        assert_eq!(holders(&mut net, &all, b"purge"), [], "{old}");
-        assert_eq!(holders(&mut net, &all, b"alive"), all, "{old}");
-        assert!(net.node(2).status().founded);
-    }
-}
-
-#[test]
-#[ignore = "a node with an old disk is asked before it has heard of the floor"]
-fn node_that_joins_takes_nothing_from_an_old_disk() {
-    let old = Same::new(&[1, 2, 3]);
-    let (mut net, before) = with_a_purged_key(&old, &[1, 2, 3], 2);
-    let moving = Same { epoch: 2, next: Some(vec![1, 2, 3, 4]), ..old };
-    net.add(&[4], &moving);
-    let all = [1, 2, 3, 4];
-    set_layout(&mut net, &[1, 2, 3], &moving);
-    // node 2 starts anew when it is asked by the one that joins, which knows the floor
-    let asks = |net: &Net<Register>| {
-        net.wire
-            .iter()
-            .any(|one| (one.from, one.to) == (4, 2) && text(&one.bytes).contains("CatchUp"))
-    };
-    'asked: loop {
-        net.tick(config().retry_us);
-        while !net.wire.is_empty() {
-            if asks(&net) {
-                break 'asked;
-            }
-            let envelope = net.wire.pop_front().unwrap();
-            net.give(&envelope).unwrap();
-        }
-    }
-    assert!(net.node(4).status().sealed == 2);
-    start_with(&mut net, 2, &before, &moving);
-    retry(&mut net, &[2, 4], 20);
-    pass_time(&mut net, &all);
-    assert!(all.iter().all(|node| net.node(*node).status().synchronized));
-    let new = Same { epoch: 3, ..Same::new(&all) };
-    set_layout(&mut net, &all, &new);
-    pass_time(&mut net, &all);
-    assert_eq!(holders(&mut net, &all, b"purge"), []);
-    assert_eq!(holders(&mut net, &all, b"alive"), all);
-}
-
-/// Nobody told node 3 that it is to hold the keys: it starts with the layout in which it does.
-#[test]
-#[ignore = "a node cannot tell that it has missed a layout in which its ranges grew, and its floor counts before it has caught up"]
-fn node_with_a_disk_from_before_its_ranges_grew_hides_nothing() {
-    let old = Same { fallbacks: vec![3], ..Same::new(&[1, 2]) };
-    let (mut net, before) = with_a_purged_key(&old, &[1, 2, 3], 3);
-    let before = [before, disk(&net, 3)].concat();
-    let all = [1, 2, 3];
-    set_layout(&mut net, &all, &Same { epoch: 2, next: Some(vec![1, 2, 3]), ..old });
-    pass_time(&mut net, &all);
-    assert!(all.iter().all(|node| net.node(*node).status().synchronized));
-    let new = Same { epoch: 3, ..Same::new(&all) };
-    set_layout(&mut net, &all, &new);
-    start_with(&mut net, 3, &before, &new);
-    let now = net.now;
-    net.node(3).tick(now);
-    net.settle_disks();
-    net.wire.clear();
-    net.node(3).read(now, b"alive", QUORUM).unwrap();
-    net.run_among(&[1, 3]);
-    assert_eq!(net.told(3), [found(5)]);
-}
-
 /// It is told that it was taken out, and crashes before what it held has gone; it hears of no layout in which it joins.
 #[test]
-#[ignore = "a blank node takes what is on its disk, and the floor of others does not make it go"]
 fn node_that_was_none_keeps_nothing_that_was_purged() {
     let old = Same::new(&[1, 2, 3]);
     let mut net = Net::<Register>::new(&[1, 2, 3], &old);

@@ -21,13 +21,17 @@ impl<V: Value + 'static, L: Layout, S: Storage> Node<V, L, S> {
     pub(super) fn enter_layout(&mut self) {
         let has_caught_up = self.holdings.standing().has_caught_up_with(self.layout.version());
         match self.membership {
-            Membership::None => self.holdings.set_founded(false),
+            // what it holds goes soon; if it is a member again before that is so, it may be purged
+            Membership::None if self.holdings.is_founded() => {
+                self.holdings.fall_behind();
+                self.holdings.set_founded(false);
+            }
             // what it holds is of a time when it was a member, or of another attempt to join: it may be purged
             Membership::Joining if !has_caught_up => {
                 self.holdings.fall_behind();
                 self.holdings.set_founded(false);
             }
-            Membership::Joining | Membership::Member | Membership::Leaving => {}
+            _ => {}
         }
         self.catch_up.restart(self.now);
     }

@@ -43,7 +43,8 @@ use crate::topology::{Freshness, Version};
 /// # Durability
 ///
 /// A replica answers when the record of the value is durable, and sends no value that is not.
-/// Nothing that was acknowledged by W replicas is lost as long as one of them keeps its disk.
+/// Nothing that was acknowledged by W replicas is lost as long as one of them keeps its disk. A disk
+/// that is put back from a copy has not kept what came after: start such a node with an erased one.
 ///
 /// A node with an erased disk must not pass for one that holds nothing. Without records a member
 /// answers no reads, and takes no values but those that it asks the others for, until the operator
