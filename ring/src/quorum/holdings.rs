@@ -134,6 +134,11 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         self.standing.is_founded()
     }
 
+    /// Whether it takes and gives values: not while some of those go that it holds, as new ones would be merged with them.
+    const fn takes_part(&self) -> bool {
+        self.standing.is_founded() && !self.scrub.drops()
+    }
+
     /// The highest floor that this node has heard of, which is its own unless it has to catch up.
     pub(crate) fn known_floor(&self) -> u64 {
         self.frontier.floor().max(self.standing.told())
@@ -263,7 +268,7 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         place: Option<u32>,
         (token, key, value): (Token, &[u8], V),
     ) -> Result<(bool, Ticket), Reason> {
-        if !self.is_founded() && origin != Origin::Asked {
+        if !self.takes_part() && origin != Origin::Asked {
             return Err(Reason::Blank); // it does not know the floor
         }
         let clock = value.clock();
@@ -354,7 +359,7 @@ impl<V: Value, S: Storage> Holdings<V, S> {
         owner: NodeId,
         (token, key, value): (Token, &[u8], V),
     ) -> Result<Ticket, Reason> {
-        if !self.is_founded() {
+        if !self.takes_part() {
             // it does not know the floor: below it the owner would not take the value, and nobody would have it
             return Err(Reason::Blank);
         }
@@ -540,7 +545,7 @@ impl<V: Value, S: Storage> Holdings<V, S> {
 
     /// Owes the value of a key, or of what is kept for the owner that this node stands in for.
     pub(crate) fn read(&mut self, asked: Asked, owner: Option<NodeId>, token: Token, key: &[u8]) {
-        if !self.is_founded() {
+        if !self.takes_part() {
             return self.owe(asked, AnswerKind::Refused(Reason::Blank), Ticket::default());
         }
         let hint = owner.and_then(|owner| self.hints.find(owner, token, key));

@@ -1,9 +1,11 @@
 //! Nodes that ask the others for what they lack, while others have lost what they knew.
 
-use quorate_core::{Machine as _, NodeId};
-use quorate_ring::quorum::{Level, Order, ReadOptions, ReadRepair, Tagged, WriteOptions};
+use quorate_core::{Instant, Machine as _, NodeId, Output, Wire};
+use quorate_ring::quorum::{
+    Heap, Level, Message, Node, Order, ReadOptions, ReadRepair, Record, Tagged, WriteOptions,
+};
 
-use super::attack::{erase, text};
+use super::attack::{SEAL, erase, forged, text};
 use super::net::{Net, Same, Told, config};
 
 type Register = Tagged<u32>;
@@ -102,7 +104,7 @@ fn node_that_was_none_keeps_nothing_that_was_purged() {
     start_with(&mut net, 3, &before, &new);
     pass_time(&mut net, &[1, 2, 3]);
     assert!(net.node(3).status().founded);
-    assert_eq!(holders(&mut net, &[1, 2, 3], b"purge"), []);
+    assert_eq!(holders(&mut net, &[1, 2, 3], b"purge"), [0_u64; 0]);
     assert_eq!(holders(&mut net, &[1, 2, 3], b"alive"), [1, 2, 3]);
 }
 
@@ -160,4 +162,42 @@ fn nodes_that_wait_for_each_other_ask_once_in_a_retry() {
     net.node(2).found();
     retry(&mut net, &[1, 2, 3], 10);
     assert!(net.node(3).status().founded);
+}
+
+/// What goes is not merged with what comes: together they would be above the floor.
+#[test]
+fn node_takes_and_gives_nothing_while_it_drops_what_it_held() {
+    let layout = Same::new(&[1, 3]);
+    let mut node = Node::<Register, _, Heap>::new(NodeId::new(3), 9, layout, config()).unwrap();
+    let value = encoded(&Tagged::nth(1, 5_u32));
+    for key in 0..600_u16 {
+        let record = [&[0, 2][..], &key.to_be_bytes(), &[value.len() as u8], &value].concat();
+        node.restore(Record::from_slice(&record).unwrap()).unwrap();
+    }
+    node.restore(Record::from_slice(&[3, 1]).unwrap()).unwrap();
+    let mut answers = |message: &[u8]| {
+        let message = Message::from_slice(message).unwrap();
+        node.receive(Instant::ZERO, NodeId::new(1), message).unwrap();
+        let mut sent = Vec::new();
+        while let Some(output) = node.poll() {
+            if let Output::Send(_, message) = output {
+                sent.push(text(&encoded(&message)));
+            }
+        }
+        (sent, node.status().keys)
+    };
+    let key = 599_u16.to_be_bytes();
+    let read = forged(7, 1, 3, &[0, 2, u64::from(key[0]), u64::from(key[1])]);
+    let (sent, _) = answers(&read);
+    assert!(sent.iter().any(|answer| answer.contains("Found value 6 bytes")), "{sent:?}");
+    answers(&forged(7, SEAL | 9, 14, &[1, 5, 5]));
+    let (sent, left) = answers(&read);
+    assert!(sent.iter().any(|answer| answer.contains("Blank")), "{sent:?}");
+    assert!((1..600).contains(&left), "{left}"); // it goes in steps
+}
+
+fn encoded<'a>(value: &impl Wire<'a>) -> Vec<u8> {
+    let mut bytes = vec![0; value.encoded_len()];
+    value.to_slice(&mut bytes).unwrap();
+    bytes
 }
