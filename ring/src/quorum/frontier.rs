@@ -161,7 +161,7 @@ impl<L: Layout> Nodes<'_, L> {
         self.after(None)
     }
 
-    /// While replicas change, those that are lost are passed over: no floor rises then, and who joins is told it. Otherwise it stays without their reports.
+    /// While replicas change, those that are lost are passed over, so that who joins is told the floor. It does not rise: sweeps with them do not go through.
     pub(crate) fn after(&self, node: Option<NodeId>) -> Option<NodeId> {
         let mut next = self.layout.node_after(node);
         while next.is_some_and(|next| self.lost.contains(&next)) && self.layout.is_moving() {
@@ -275,8 +275,7 @@ impl Collector {
             return Next::Nothing;
         }
         if self.target <= floor {
-            // while replicas change, those that are to follow do not have everything up to the floor
-            self.target = if nodes.layout.is_moving() { floor } else { self.wanted.max(floor) };
+            self.target = self.wanted.max(floor);
             (self.wanted, self.last_sum) = (0, None);
         }
         (self.all_answered, self.all_done, self.sum) = (true, true, 0);
@@ -317,7 +316,7 @@ impl Collector {
             self.end_round(now, config.sweep_pause_us, false);
             return Next::Nothing;
         }
-        let stable = self.all_done && self.last_sum == Some(self.sum) && !nodes.layout.is_moving();
+        let stable = self.all_done && self.last_sum == Some(self.sum);
         let is_open = self.target > floor;
         // a round that only asks what is wanted comes seldom; so does one after the floor has risen, which tells the others
         let soon = is_open || self.wanted > floor || nodes.layout.is_moving();
