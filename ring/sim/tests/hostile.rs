@@ -64,7 +64,7 @@ fn generated_messages() {
         "SweptSeen",
         "Seal",
         "Sealed",
-        "Rebuild",
+        "CatchUp",
     ];
     let rejected = of_stores.rejected_kinds();
     let accepted = bodies.into_iter().all(|body| of_stores.accepted(body) >= 100);
