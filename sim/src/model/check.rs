@@ -40,8 +40,14 @@ pub struct Exploration {
     pub violation: Option<String>,
 }
 
+/// How many states may be generated: several times what the widest case needs, and minutes of time.
+const MAX_GENERATED: usize = 40_000_000;
+
 /// Explores everything within the bounds, depth first (the queue of a breadth-first search would fill the memory), on so many
 /// threads.
+///
+/// A state space that has no end within 40 million states is a violation, too: a machine that does more than it did, or a clock or
+/// counter that is part of the state.
 pub fn explore<M: Modelled + 'static>(subject: M, bounds: Bounds, threads: usize) -> Exploration
 where
     M::Machine: 'static,
@@ -49,7 +55,8 @@ where
     M::Memory: 'static,
 {
     let model = Model::new(subject, bounds);
-    let checker = model.checker().threads(threads).spawn_dfs().join();
+    let checker = model.checker().threads(threads).target_state_count(MAX_GENERATED);
+    let checker = checker.spawn_dfs().join();
     let path = [SAFE, HEALS].into_iter().find_map(|property| checker.discovery(property));
     let violation = path.map(|path| {
         let last = path.last_state();
@@ -60,12 +67,20 @@ where
             steps.iter().enumerate().map(|(n, step)| format!("{}. {step:?}", n + 1)).collect();
         format!("{what}\n{}", steps.join("\n"))
     });
+    let is_endless = checker.state_count() >= MAX_GENERATED;
+    let violation = violation.or_else(|| is_endless.then(|| endless(checker.unique_state_count())));
     Exploration {
         states: checker.unique_state_count(),
         generated: checker.state_count(),
         depth: checker.max_depth(),
         violation,
     }
+}
+
+fn endless(states: usize) -> String {
+    format!(
+        "no end after {states} states: the bounds are too wide, or something that only grows is part of the state"
+    )
 }
 
 impl<M: Modelled + 'static> stateright::Model for Model<M>

@@ -225,20 +225,20 @@ impl Modelled for ModelledRegister {
         })
     }
 
-    /// The replicas know that they hold nothing yet.
+    /// The replicas know that they hold nothing yet, and lack nothing: catching up is not what is explored.
     fn initial_disk(&self, node: usize) -> Vec<Vec<u8>> {
-        let mut store = self.store(node).ok().filter(|_| node < REPLICAS);
-        let founded = store.as_mut().and_then(|store| {
-            store.found();
-            match store.poll()? {
-                Output::Persist(_, record) => {
-                    let mut bytes = vec![0; record.encoded_len()];
-                    record.to_slice(&mut bytes).map(<[u8]>::to_vec).ok()
-                }
-                _ => None,
+        let mut disk = Vec::new();
+        let Some(mut store) = self.store(node).ok().filter(|_| node < REPLICAS) else {
+            return disk;
+        };
+        store.found();
+        while let Some(output) = store.poll() {
+            if let Output::Persist(_, record) = output {
+                let mut bytes = vec![0; record.encoded_len()];
+                disk.extend(record.to_slice(&mut bytes).map(<[u8]>::to_vec));
             }
-        });
-        founded.into_iter().collect()
+        }
+        disk
     }
 
     /// A client that comes back would not know what it has done.
