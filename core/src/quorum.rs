@@ -340,6 +340,36 @@ impl Quorums {
         }
     }
 
+    /// Whether this is a system for members with these votes: they add up to the votes that it was made for, and a grid has a place
+    /// for each. What a protocol checks of its configuration.
+    ///
+    /// ```
+    /// use quorate_core::{Quorums, Votes};
+    /// assert!(Quorums::majority(3).is_for([Votes::ONE; 3]));
+    /// assert!(!Quorums::majority(3).is_for([Votes::ONE; 4])); // two of four need not meet the other two
+    /// assert!(Quorums::weighted(&[2, 1, 1], 3, 2)?.is_for([2, 1, 1].map(Votes::new)));
+    /// assert!(!Quorums::grid(2, 3)?.is_for([Votes::ONE; 5]));
+    /// # Ok::<(), quorate_core::QuorumError>(())
+    /// ```
+    #[must_use]
+    pub fn is_for(&self, members: impl IntoIterator<Item = Votes>) -> bool {
+        let (mut new, mut old, mut places) = (0_u32, 0_u32, 0_u32);
+        for votes in members {
+            new = new.saturating_add(votes.new.into());
+            old = old.saturating_add(votes.old.into());
+            places = places.saturating_add(1);
+        }
+        match self.0 {
+            System::Counted(needed) => new == needed.of.into(),
+            System::Joint { old: left, new: entered } => {
+                old == left.of.into() && new == entered.of.into()
+            }
+            System::Grid { rows, columns } => {
+                places == u32::from(rows).saturating_mul(columns.into())
+            }
+        }
+    }
+
     const fn counted(needed: Needed) -> Result<Self, QuorumError> {
         let Needed { one, two, of } = needed;
         if one == 0 || two == 0 || one > of || two > of {

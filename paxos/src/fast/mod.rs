@@ -1,0 +1,511 @@
+//! Fast Paxos, for one decision: a value that nobody contends with is chosen two message delays after it was proposed, where
+//! [`synod`](crate::synod) takes four (Lamport, "Fast Paxos", Distributed Computing 19(2), 2006).
+//!
+//! In the fast ballot, the first one, a proposer sends its value to the acceptors without asking before, and each votes for the first value
+//! that it gets. It takes larger quorums for that: [`FastQuorums`]. If they vote for different values, or too few of them are there, a classic
+//! ballot follows, which finds out what may have been chosen.
+//!
+//! Messages and records are those of [`synod`](crate::synod), and so is the [`Config`] (learning is always direct).
+
+mod quorums;
+mod votes;
+
+use quorate_core::{
+    Corrupt, Instant, Machine, NodeId, Output, Quorums, Rejected, Rejections, Ticket,
+};
+
+use crate::synod::acceptor::{AcceptorState, Answer};
+use crate::synod::base::Base;
+use crate::synod::learner::LearnerState;
+use crate::synod::proposer::ProposerState;
+use crate::synod::{Event, Learning, Message, Phase, Record, Status, Vote, limits};
+use crate::{Ballot, ConfigError, Member, ProposeError, Roles, Storage};
+
+pub use crate::synod::Config;
+pub use quorums::FastQuorums;
+use votes::Votes;
+
+/// After how many questions without an outcome a node finishes what others have begun.
+const PATIENCE: u8 = 4;
+
+/// A node of Fast Paxos with all roles, as a [`Machine`].
+///
+/// ```
+/// use quorate_core::{Instant, Machine, NodeId, Output, Wire};
+/// use quorate_paxos::fast::{Config, FastPaxos, FastQuorums};
+/// use quorate_paxos::synod::{Event, Message};
+/// use quorate_paxos::Inline;
+///
+/// type Node = FastPaxos<Inline<3, 16>>; // three members, values of 16 bytes
+/// let ids = [1, 2, 3].map(NodeId::new);
+/// let mut nodes = Vec::new();
+/// for id in ids {
+///     let mut node = Node::new(id, &ids, FastQuorums::minimal(3), Config::lan(), id.get())?;
+///     node.found(); // at its first start
+///     nodes.push(node);
+/// }
+/// nodes[2].propose(Instant::ZERO, b"blue")?;
+/// let mut decided = Vec::new();
+/// for _ in 0..4 {
+///     for at in 0..3 {
+///         let (mut sent, mut last) = (Vec::new(), None);
+///         while let Some(output) = nodes[at].poll() {
+///             match output {
+///                 Output::Persist(ticket, _record) => last = Some(ticket),
+///                 Output::Send(to, message) => {
+///                     let mut bytes = vec![0; message.encoded_len()];
+///                     message.to_slice(&mut bytes)?;
+///                     sent.push((to, bytes));
+///                 }
+///                 Output::Event(Event::Decided { value }) => decided.push(value.to_vec()),
+///                 Output::Event(_) => {}
+///             }
+///         }
+///         if let Some(ticket) = last {
+///             nodes[at].persisted(ticket); // after one sync for all of them
+///         }
+///         for (to, bytes) in sent {
+///             nodes[(to.get() - 1) as usize].receive(Instant::ZERO, ids[at], Message::from_slice(&bytes)?)?;
+///         }
+///     }
+/// }
+/// assert_eq!(decided, [b"blue"; 3]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # What it promises
+///
+/// One value is chosen at most, as in [`synod`](crate::synod), and one in the end if a classic quorum stays up. A fast quorum is needed for the
+/// short way alone.
+///
+/// After a collision each proposer waits a random part of [`backoff_us`](Config::backoff_us), and then proposes in a classic ballot; after
+/// [`retry_us`](Config::retry_us) without an outcome, too. There is no distinguished coordinator. A node that has voted and does not hear what was
+/// chosen asks, and in the end finishes what was begun, as a [`Synod`](crate::synod::Synod) does; so does [`learn`](Self::learn).
+///
+/// A node whose disk was erased takes no part, see [`synod`](crate::synod#when-a-disk-is-erased).
+///
+/// RAM: that of a `Synod`, and a value for each member.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct FastPaxos<S: Storage> {
+    base: Base<S>,
+    quorums: FastQuorums,
+    acceptor: AcceptorState<S>,
+    proposer: ProposerState<S>,
+    learner: LearnerState<S>,
+    votes: Votes<S>,
+}
+
+/// The next message, before it borrows.
+enum Plan {
+    Proposal,
+    Decided,
+    Learn,
+    Answer(Answer),
+}
+
+impl<S: Storage> FastPaxos<S> {
+    /// A node without a past; replay the records on disk through [`restore`](Machine::restore), then [`tick`](Machine::tick).
+    /// `members` are all nodes, this one included. The seed is of the random back-off: another for each node.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names what does not fit.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_paxos::{ConfigError, Inline, fast::{Config, FastPaxos, FastQuorums}};
+    /// let ids = [1, 2, 3].map(NodeId::new);
+    /// let new = |quorums| FastPaxos::<Inline<3, 8>>::new(ids[0], &ids, quorums, Config::lan(), 1);
+    /// assert!(new(FastQuorums::minimal(3)).is_ok());
+    /// assert_eq!(new(FastQuorums::minimal(4)), Err(ConfigError::FastQuorums));
+    /// ```
+    pub fn new(
+        id: NodeId,
+        members: &[NodeId],
+        quorums: FastQuorums,
+        config: Config,
+        seed: u64,
+    ) -> Result<Self, ConfigError> {
+        let (n, classic) = (quorums.members(), quorums.classic());
+        if usize::from(n) != members.len() {
+            return Err(ConfigError::FastQuorums);
+        }
+        let sizes = Quorums::flexible(n, classic, classic).map_err(|_| ConfigError::FastQuorums)?;
+        let config = Config { learning: Learning::Direct, ..config };
+        let members = members.iter().map(|id| Member::new(*id));
+        let base = Base::new(id, members, sizes, config, Roles::ALL)?;
+        let acceptor = AcceptorState::new(&base.group, &base.config);
+        let mut proposer = ProposerState::new(&base.group, &base.config, seed);
+        proposer.see(Ballot::FAST.round);
+        let learner = LearnerState::new(&base.group, &base.config);
+        let votes = Votes::new(base.group.len(), limits::max_value::<S>(&base.config));
+        Ok(Self { base, quorums, acceptor, proposer, learner, votes })
+    }
+
+    /// This node is one of a new instance: it has promised nothing, and voted for nothing yet. To be called once in the life of a node, by
+    /// whoever sets it up; a node that has no record of it neither proposes nor votes, because its disk may have been erased. It learns.
+    ///
+    /// ```
+    /// # use quorate_core::{Machine, NodeId};
+    /// # use quorate_paxos::{Inline, fast::{Config, FastPaxos, FastQuorums}};
+    /// # let ids = [1, 2, 3].map(NodeId::new);
+    /// # let mut node = FastPaxos::<Inline<3, 8>>::new(ids[0], &ids, FastQuorums::minimal(3), Config::lan(), 1)?;
+    /// assert!(!node.status().founded);
+    /// node.found();
+    /// assert!(node.status().founded);
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    pub fn found(&mut self) {
+        self.base.found();
+    }
+
+    /// Proposes a value: in the fast ballot, unless this node has seen a later one. What is chosen, [`Event::Decided`] tells: this value,
+    /// or another.
+    ///
+    /// # Errors
+    ///
+    /// [`ProposeError`]; nothing was changed.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, Machine, NodeId};
+    /// # use quorate_paxos::{Inline, ProposeError, fast::{Config, FastPaxos, FastQuorums}, synod::Phase};
+    /// # let ids = [1, 2, 3].map(NodeId::new);
+    /// # let mut node = FastPaxos::<Inline<3, 8>>::new(ids[0], &ids, FastQuorums::minimal(3), Config::lan(), 1)?;
+    /// assert_eq!(node.propose(Instant::ZERO, b"x"), Err(ProposeError::NotFounded));
+    /// node.found();
+    /// node.propose(Instant::ZERO, b"x")?;
+    /// assert_eq!(node.status().phase, Phase::Fast);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn propose(&mut self, now: Instant, value: &[u8]) -> Result<(), ProposeError> {
+        if !self.base.founded {
+            return Err(ProposeError::NotFounded);
+        }
+        self.proposer.want(value)?;
+        self.base.advance_to(now);
+        let Base { group, config, now, .. } = &self.base;
+        if !self.proposer.begin_fast(*now, group, config) {
+            self.proposer.begin_if_idle(*now, group, config);
+        }
+        self.advance();
+        Ok(())
+    }
+
+    /// Asks what was chosen, now and every [`learn_us`](Config::learn_us) until it knows; and finishes what others have begun, if that
+    /// does not tell. If nothing was proposed, there is nothing to learn, and it goes on asking.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, Machine, NodeId, Output};
+    /// # use quorate_paxos::{Inline, fast::{Config, FastPaxos, FastQuorums}, synod::Message};
+    /// # let ids = [1, 2, 3].map(NodeId::new);
+    /// # let mut node = FastPaxos::<Inline<3, 8>>::new(ids[0], &ids, FastQuorums::minimal(3), Config::lan(), 1)?;
+    /// node.learn(Instant::ZERO);
+    /// assert!(matches!(node.poll(), Some(Output::Send(_, Message::Learn))));
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    pub fn learn(&mut self, now: Instant) {
+        self.base.advance_to(now);
+        self.learner.ask_from(self.base.now);
+        self.tick(now);
+    }
+
+    /// The value that was chosen, as far as this node knows.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, Machine, NodeId};
+    /// # use quorate_paxos::{Inline, fast::{Config, FastPaxos, FastQuorums}, synod::Message};
+    /// # let ids = [1, 2, 3].map(NodeId::new);
+    /// # let mut node = FastPaxos::<Inline<3, 8>>::new(ids[0], &ids, FastQuorums::minimal(3), Config::lan(), 1)?;
+    /// node.receive(Instant::ZERO, ids[1], Message::Decided { value: b"x" })?;
+    /// assert_eq!(node.decided(), Some(&b"x"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn decided(&self) -> Option<&[u8]> {
+        self.learner.decided()
+    }
+
+    fn seen(&self) -> u64 {
+        self.proposer.seen().max(self.acceptor.promised().round)
+    }
+
+    /// A vote was heard of: in an answer to this node or to all, or in a promise.
+    fn handle_vote(&mut self, index: usize, vote: Vote<'_>, seen: u64) -> Result<(), Rejected> {
+        if vote.ballot.is_zero() {
+            return Err(Rejected::Malformed);
+        }
+        if !vote.ballot.is_in_range(seen) {
+            return Err(Rejected::OutOfRange);
+        }
+        self.votes.record(index, vote)
+    }
+
+    fn handle(&mut self, from: NodeId, message: Message<'_>) -> Result<(), Rejected> {
+        let seen = self.seen();
+        match message {
+            Message::Prepare { .. }
+            | Message::Accept { .. }
+            | Message::Learn
+            | Message::Propose { .. } => self.acceptor.handle(&self.base, from, (&message, seen)),
+            Message::Accepted { vote } => {
+                let index = self.base.sender(from, Roles::ACCEPTOR)?;
+                self.handle_vote(index, vote, seen)?;
+                self.proposer.on_accepted(&self.base, from, vote.ballot);
+                Ok(())
+            }
+            Message::Promise { ballot, vote } => {
+                let index = self.base.sender(from, Roles::ACCEPTOR)?;
+                self.proposer.check(ballot, &self.base.group)?;
+                if vote.is_some_and(|vote| vote.ballot >= ballot) {
+                    return Err(Rejected::Impossible);
+                }
+                if let Some(vote) = vote {
+                    self.handle_vote(index, vote, seen)?;
+                }
+                self.handle_promise(index, ballot);
+                Ok(())
+            }
+            Message::Preempted { ballot: Ballot::FAST, promised } => {
+                self.base.sender(from, Roles::ACCEPTOR)?;
+                if promised <= Ballot::FAST {
+                    return Err(Rejected::Impossible);
+                }
+                if !promised.is_in_range(seen) {
+                    return Err(Rejected::OutOfRange);
+                }
+                self.proposer.see(promised.round);
+                self.proposer.recover(self.base.now, &self.base.config);
+                Ok(())
+            }
+            Message::Preempted { .. } => self.proposer.handle(&self.base, from, &message),
+            Message::Decided { .. } => self.learner.handle(&self.base, from, &message),
+        }
+    }
+
+    /// An acceptor has promised, and its vote is known. When a quorum has, their votes say what may be proposed.
+    fn handle_promise(&mut self, index: usize, ballot: Ballot) {
+        let Self { base, quorums, proposer, votes, .. } = self;
+        let Base { group, config, now, .. } = &*base;
+        let is_open = proposer.phase() == Phase::Preparing && ballot == proposer.ballot();
+        if !is_open || !proposer.count_promise(index, group) {
+            return;
+        }
+        let has_own = proposer.wanted().is_some();
+        if let Some(vote) = votes.choose(|index| proposer.has_agreed(index), quorums, has_own) {
+            proposer.adopt(vote);
+        }
+        proposer.begin_phase_two(*now, group, config);
+    }
+
+    /// What the roles of this node say to each other, which takes no messages.
+    fn advance(&mut self) {
+        let Self { base, acceptor, proposer, .. } = self;
+        let me = base.group.me();
+        proposer.see(acceptor.promised().round);
+        if base.founded && !proposer.has_answered(me) {
+            // its own value fits, and it has one for each ballot
+            let has_voted = match proposer.phase() {
+                Phase::Fast => acceptor.accept_fast(proposer.wanted().unwrap_or_default()),
+                Phase::Accepting => acceptor.accept(proposer.proposal()),
+                _ => Ok(false),
+            };
+            if proposer.phase() == Phase::Preparing {
+                acceptor.prepare(proposer.ballot());
+            }
+            if has_voted == Ok(true) {
+                acceptor.owe_learners(base, me);
+            }
+        }
+        if self.acceptor.is_durable(self.base.durable) {
+            self.answer_self();
+        }
+        self.conclude();
+    }
+
+    /// This node's acceptor answers its proposer, and tells its learner.
+    fn answer_self(&mut self) {
+        let (me, id) = (self.base.group.me(), self.base.group.my_id());
+        let Self { base, acceptor, proposer, votes, .. } = self;
+        // an acceptor of its own says what other acceptors say, and that is not refused
+        if let Some(vote) = acceptor.vote() {
+            let _ = votes.record(me, vote);
+            proposer.on_accepted(base, id, vote.ballot);
+        }
+        let (promised, ballot) = (acceptor.promised(), proposer.ballot());
+        let Base { group, config, now, .. } = &*base;
+        match proposer.phase() {
+            Phase::Fast if promised > Ballot::FAST => proposer.recover(*now, config),
+            Phase::Preparing if promised == ballot && !proposer.has_answered(me) => {
+                self.handle_promise(me, ballot);
+                if self.proposer.phase() == Phase::Accepting {
+                    self.vote_for_own();
+                }
+            }
+            Phase::Preparing | Phase::Accepting
+                if promised > ballot && !proposer.has_answered(me) =>
+            {
+                proposer.on_preempted(*now, me, (ballot, promised), (group, config));
+            }
+            _ => {}
+        }
+    }
+
+    /// Phase 2 has begun with the last promise, this node's own.
+    fn vote_for_own(&mut self) {
+        let Self { base, acceptor, proposer, .. } = self;
+        if acceptor.accept(proposer.proposal()) == Ok(true) {
+            acceptor.owe_learners(base, base.group.me());
+        }
+    }
+
+    fn conclude(&mut self) {
+        let Self { base, quorums, acceptor, proposer, learner, votes } = self;
+        if learner.decided().is_none()
+            && let Some(value) = votes.chosen(quorums)
+        {
+            let _ = learner.on_decided(value); // it fits, and is the first
+        }
+        proposer.conclude(base, learner);
+        if votes.has_collided(quorums) {
+            proposer.recover(base.now, &base.config);
+        }
+        let has_voted = !acceptor.accepted().is_zero() && learner.decided().is_none();
+        if has_voted && !learner.is_asking() {
+            learner.ask_from(base.now.after(base.config.learn_us));
+        }
+    }
+
+    /// It asks in vain: it finishes what was begun.
+    fn finish_for_others(&mut self) {
+        let Self { base, proposer, learner, .. } = self;
+        let is_due = learner.asked() > PATIENCE && learner.decided().is_none();
+        if is_due && base.founded && proposer.phase() == Phase::Idle {
+            learner.ask_from(base.now.after(base.config.learn_us));
+            proposer.begin(base.now, &base.group, &base.config);
+        }
+    }
+
+    fn plan_send(&mut self) -> Option<(usize, Plan)> {
+        let Self { base, acceptor, proposer, learner, .. } = self;
+        let is_durable = acceptor.is_durable(base.durable);
+        // no ballot is used twice: this node's promise is on disk before it asks for others'
+        let may_prepare = is_durable && acceptor.promised() >= proposer.ballot();
+        let may_propose = may_prepare || proposer.phase() != Phase::Preparing;
+        for index in (0..base.group.len()).filter(|index| *index != base.group.me()) {
+            if may_propose && proposer.take_due(index) {
+                return Some((index, Plan::Proposal));
+            }
+            if learner.take_ask(index) {
+                return Some((index, Plan::Learn));
+            }
+            if learner.decided().is_some() && acceptor.take_question(index) {
+                return Some((index, Plan::Decided));
+            }
+            if is_durable && let Some(answer) = acceptor.take_answer(index) {
+                return Some((index, Plan::Answer(answer)));
+            }
+        }
+        None
+    }
+}
+
+impl<S: Storage> Machine for FastPaxos<S> {
+    type Message<'a> = Message<'a>;
+    type Record<'a> = Record<'a>;
+    type Event<'a> = Event<'a>;
+    type Status = Status;
+
+    fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
+        if self.base.started {
+            return Err(Corrupt::Started);
+        }
+        match record {
+            Record::Founded => self.base.founded = true,
+            Record::Rounds { .. } => return Err(Corrupt::Malformed),
+            Record::Promised { ballot } => self.acceptor.restore_promise(ballot)?,
+            Record::Accepted { vote } => self.acceptor.restore_vote(vote)?,
+        }
+        self.proposer.see(self.acceptor.promised().round);
+        Ok(())
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_>,
+    ) -> Result<(), Rejected> {
+        self.tick(now);
+        let result = self.handle(from, message);
+        self.advance();
+        result.map_err(|reason| self.base.rejections.count(reason))
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.base.advance_to(now);
+        let Base { group, config, now, .. } = &self.base;
+        self.proposer.tick(*now, group, config);
+        self.learner.tick(*now, group, config);
+        self.finish_for_others();
+        self.advance();
+    }
+
+    fn persisted(&mut self, ticket: Ticket) {
+        self.base.persisted(ticket);
+        self.advance();
+    }
+
+    fn poll(&mut self) -> Option<Output<'_, Self>> {
+        let Self { base, acceptor, learner, .. } = self;
+        if core::mem::take(&mut base.founding_due) {
+            return Some(Output::Persist(base.tickets.issue(), Record::Founded));
+        }
+        if let Some((ticket, is_vote)) = acceptor.take_record(&mut base.tickets) {
+            return Some(Output::Persist(ticket, self.acceptor.record(is_vote)?));
+        }
+        if learner.take_event() {
+            return Some(Output::Event(Event::Decided { value: self.learner.decided()? }));
+        }
+        let (index, plan) = self.plan_send()?;
+        let message = match plan {
+            Plan::Proposal => self.proposer.message(),
+            Plan::Decided => Message::Decided { value: self.learner.decided()? },
+            Plan::Learn => Message::Learn,
+            Plan::Answer(answer) => self.acceptor.message(answer)?,
+        };
+        Some(Output::Send(self.base.group.id(index), message))
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.proposer.deadline().into_iter().chain(self.learner.deadline()).min()
+    }
+
+    fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
+        let founded = self.base.founded.then_some(Record::Founded);
+        founded.into_iter().chain(self.acceptor.checkpoint())
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            id: self.base.group.my_id(),
+            founded: self.base.founded,
+            phase: self.proposer.phase(),
+            ballot: self.proposer.ballot(),
+            promised: self.acceptor.promised(),
+            accepted: self.acceptor.accepted(),
+            decided: self.learner.decided().is_some(),
+        }
+    }
+
+    fn rejections(&self) -> Rejections {
+        self.base.rejections
+    }
+
+    fn max_message_len(&self) -> Option<usize> {
+        Some(limits::max_message_len::<S>(&self.base.config))
+    }
+
+    fn max_record_len(&self) -> Option<usize> {
+        Some(limits::max_record_len::<S>(&self.base.config))
+    }
+}

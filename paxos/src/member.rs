@@ -1,0 +1,189 @@
+use quorate_core::{List, NodeId, Phase, Quorums, Tally, Votes};
+
+use crate::storage::Storage;
+use crate::ConfigError;
+
+/// What a member does (Lamport, "Paxos Made Simple", 2001, section 2.1: "we let the three roles be performed by three classes of
+/// agents"). One node may have several.
+///
+/// ```
+/// use quorate_paxos::Roles;
+/// let roles = Roles::ACCEPTOR.and(Roles::LEARNER);
+/// assert!(roles.contains(Roles::LEARNER) && !roles.contains(Roles::PROPOSER));
+/// assert_eq!(roles.and(Roles::PROPOSER), Roles::ALL);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Roles(u8);
+
+impl Roles {
+    /// Proposes values, in ballots of its own.
+    pub const PROPOSER: Self = Self(1);
+    /// Votes.
+    pub const ACCEPTOR: Self = Self(2);
+    /// Learns which value was chosen.
+    pub const LEARNER: Self = Self(4);
+    /// All three.
+    pub const ALL: Self = Self(7);
+
+    /// These roles and others.
+    ///
+    /// ```
+    /// use quorate_paxos::Roles;
+    /// assert_eq!(Roles::PROPOSER.and(Roles::PROPOSER), Roles::PROPOSER);
+    /// ```
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `roles` are among these.
+    ///
+    /// ```
+    /// use quorate_paxos::Roles;
+    /// assert!(Roles::ALL.contains(Roles::ACCEPTOR));
+    /// ```
+    #[must_use]
+    pub const fn contains(self, roles: Self) -> bool {
+        self.0 & roles.0 == roles.0
+    }
+}
+
+/// A node of an instance, what it does, and how many votes it has as an acceptor. All nodes are given the same members.
+///
+/// ```
+/// use quorate_core::{NodeId, Votes};
+/// use quorate_paxos::{Member, Roles};
+/// let member = Member::new(NodeId::new(1));
+/// assert_eq!((member.roles, member.votes), (Roles::ALL, Votes::ONE));
+/// let observer = Member::new(NodeId::new(4)).with_roles(Roles::LEARNER);
+/// assert!(!observer.roles.contains(Roles::ACCEPTOR));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Member {
+    /// Which node.
+    pub id: NodeId,
+    /// What it does.
+    pub roles: Roles,
+    /// Its votes, if it is an acceptor.
+    pub votes: Votes,
+}
+
+impl Member {
+    /// A node with all roles and one vote.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_paxos::{Member, Roles};
+    /// assert!(Member::new(NodeId::new(1)).roles.contains(Roles::PROPOSER));
+    /// ```
+    #[must_use]
+    pub const fn new(id: NodeId) -> Self {
+        Self { id, roles: Roles::ALL, votes: Votes::ONE }
+    }
+
+    /// The same node with these roles alone.
+    ///
+    /// ```
+    /// use quorate_core::NodeId;
+    /// use quorate_paxos::{Member, Roles};
+    /// let acceptor = Member::new(NodeId::new(1)).with_roles(Roles::ACCEPTOR);
+    /// assert_eq!(acceptor.roles, Roles::ACCEPTOR);
+    /// ```
+    #[must_use]
+    pub const fn with_roles(self, roles: Roles) -> Self {
+        Self { roles, ..self }
+    }
+
+    /// The same node with so many votes.
+    ///
+    /// ```
+    /// use quorate_core::{NodeId, Votes};
+    /// use quorate_paxos::Member;
+    /// let strong = Member::new(NodeId::new(1)).with_votes(Votes::new(2));
+    /// assert_eq!(strong.votes, Votes::new(2));
+    /// ```
+    #[must_use]
+    pub const fn with_votes(self, votes: Votes) -> Self {
+        Self { votes, ..self }
+    }
+}
+
+/// The members of an instance and their quorums.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Group<S: Storage> {
+    members: S::Members<Member>,
+    quorums: Quorums,
+    /// The place of this node.
+    me: usize,
+}
+
+impl<S: Storage> Group<S> {
+    pub(crate) fn new(
+        id: NodeId,
+        members: impl IntoIterator<Item = Member>,
+        quorums: Quorums,
+        (roles, limit): (Roles, usize),
+    ) -> Result<Self, ConfigError> {
+        let mut list = S::Members::with_limit(limit);
+        for member in members {
+            if list.iter().any(|other: &Member| other.id == member.id) {
+                return Err(ConfigError::DuplicateMember(member.id));
+            }
+            list.push(member).map_err(|_| ConfigError::TooManyMembers)?;
+        }
+        let me = list.iter().position(|member| member.id == id).ok_or(ConfigError::NotAMember)?;
+        let group = Self { members: list, quorums, me };
+        let learns = roles.contains(Roles::PROPOSER) && !roles.contains(Roles::ACCEPTOR);
+        let has = group.members.get(me).map(|member| member.roles);
+        // a proposer learns, whether it is listed as a learner or not
+        if has != Some(roles) && !(learns && has == Some(roles.and(Roles::LEARNER))) {
+            return Err(ConfigError::Roles);
+        }
+        if !quorums.is_for(group.acceptors().map(|member| member.votes)) {
+            return Err(ConfigError::Quorums);
+        }
+        Ok(group)
+    }
+
+    fn acceptors(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.roles.contains(Roles::ACCEPTOR))
+    }
+
+    pub(crate) const fn me(&self) -> usize {
+        self.me
+    }
+
+    pub(crate) fn my_id(&self) -> NodeId {
+        self.id(self.me)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(crate) fn index_of(&self, id: NodeId) -> Option<usize> {
+        self.members.iter().position(|member| member.id == id)
+    }
+
+    pub(crate) fn id(&self, index: usize) -> NodeId {
+        self.members.get(index).map_or(NodeId::new(0), |member| member.id)
+    }
+
+    pub(crate) fn has_role(&self, index: usize, roles: Roles) -> bool {
+        self.members.get(index).is_some_and(|member| member.roles.contains(roles))
+    }
+
+    /// Whether the acceptors for which `agrees` is true, by their places, are a quorum: each counts once, however often it was heard.
+    pub(crate) fn is_quorum(&self, phase: Phase, agrees: impl Fn(usize) -> bool) -> bool {
+        let mut tally = Tally::default();
+        for (index, member) in self.members.iter().enumerate() {
+            if member.roles.contains(Roles::ACCEPTOR) {
+                tally.count(member.votes, agrees(index));
+            }
+        }
+        self.quorums.is_met_by(phase, &tally)
+    }
+}

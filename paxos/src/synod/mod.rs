@@ -1,0 +1,58 @@
+//! One decision: the nodes choose one value, for ever (the synod of Lamport, "The Part-Time Parliament", 1998, section 2; "Paxos Made
+//! Simple", 2001, section 2).
+//!
+//! | machine | role |
+//! |---|---|
+//! | [`Synod`] | all three in one node: what most need |
+//! | [`Proposer`] | proposes values in ballots of its own, and learns |
+//! | [`Acceptor`] | promises, and votes |
+//! | [`Learner`] | learns what was chosen |
+//!
+//! Roles that are apart are listed with what each node does, see [`Member::with_roles`](crate::Member::with_roles).
+//!
+//! # What it promises
+//!
+//! * **One value is chosen at most**, and it was proposed: whatever is lost, late or repeated, and whoever crashes and comes back with its
+//!   disk. Any quorum of phase 1 shares an acceptor with any quorum of phase 2, which the type [`Quorums`](quorate_core::Quorums) makes sure
+//!   of; quorums of the same phase need not meet (Howard, Malkhi and Spiegelman, "Flexible Paxos", 2016).
+//! * **One is chosen in the end**, if a quorum of each phase stays up and messages arrive: proposers that preempt each other back off for
+//!   random times, longer each time.
+//!
+//! # When a disk is erased
+//!
+//! An acceptor that forgets what it promised can make the others choose a second value, and nobody would notice. So a node takes part only
+//! if it has a record that it was [founded](Synod::found): call that once, when the node is set up, and never because a disk is empty. A node
+//! without the record learns, and does nothing else; `Status::founded` says so. It must not vote again under its id. An older copy of a disk
+//! is **not** noticed.
+//!
+//! # Messages
+//!
+//! | | messages | forced writes |
+//! |---|---|---|
+//! | one proposer that learns, n acceptors on other nodes | 4n: 12 for n = 3 | 2 for each acceptor; one of the proposer for 16 ballots |
+//! | all roles in each of n nodes, only the proposer learns | 4(n - 1): 8 for n = 3 | 2 for each node |
+//! | and the proposer tells the others | 5(n - 1): 10 for n = 3 | the same |
+//!
+//! Tests count them. Four message delays, and two writes one after the other, are between a proposal and its outcome. A node sends another one
+//! message for each that it gets, and unasked one in `retry_us` and one in `learn_us`.
+
+pub(crate) mod acceptor;
+pub(crate) mod base;
+mod config;
+mod event;
+pub(crate) mod learner;
+pub(crate) mod limits;
+mod message;
+mod node;
+pub(crate) mod proposer;
+mod record;
+
+pub use acceptor::Acceptor;
+pub use config::{Config, Learning};
+pub use event::{Event, Phase, Status};
+pub use learner::Learner;
+pub use limits::{max_message_len, max_record_len};
+pub use message::{Message, Vote};
+pub use node::Synod;
+pub use proposer::Proposer;
+pub use record::Record;

@@ -1,0 +1,416 @@
+//! All roles in one node.
+
+use quorate_core::{
+    Corrupt, Instant, Machine, NodeId, Output, Quorums, Rejected, Rejections, Ticket,
+};
+
+use super::acceptor::{AcceptorState, Answer};
+use super::base::Base;
+use super::learner::LearnerState;
+use super::proposer::ProposerState;
+use super::{Config, Event, Learning, Message, Phase, Record, Status, limits};
+use crate::{Ballot, ConfigError, Member, ProposeError, Roles, Storage};
+
+/// After how many questions without an outcome a node finishes what others have begun.
+const PATIENCE: u8 = 4;
+
+/// A node with all three roles, as a [`Machine`]: a few of them choose one value.
+///
+/// The node's own promise of a ballot is on disk before it asks anybody else for theirs, so no ballot is used twice, and that costs no
+/// record of its own. Its own vote is written while the others' are on their way.
+///
+/// A node that has voted and does not hear what was chosen asks, every [`learn_us`](Config::learn_us) (unless
+/// [`Learning::Proposer`] says that only the proposer is to know). After four questions without an outcome it finishes what was begun, in a
+/// ballot of its own: a proposer that crashed in the middle leaves nothing undecided that a quorum can decide.
+///
+/// ```
+/// use quorate_core::{Instant, Machine, NodeId, Output, Quorums};
+/// use quorate_paxos::synod::{Config, Event, Synod};
+/// use quorate_paxos::{Inline, Member};
+///
+/// type Node = Synod<Inline<3, 16>>; // three members, values of 16 bytes
+/// let ids = [1, 2, 3].map(NodeId::new);
+/// let members = ids.map(Member::new);
+/// let mut nodes = Vec::new();
+/// for id in ids {
+///     let mut node = Node::new(id, &members, Quorums::majority(3), Config::lan(), id.get())?;
+///     node.found(); // at its first start
+///     nodes.push(node);
+/// }
+/// let now = Instant::ZERO;
+/// nodes[0].propose(now, b"blue")?;
+/// let mut decided = Vec::new();
+/// for _ in 0..8 {
+///     for at in 0..3 {
+///         let mut sent = Vec::new();
+///         let mut last = None;
+///         while let Some(output) = nodes[at].poll() {
+///             match output {
+///                 Output::Persist(ticket, _record) => last = Some(ticket),
+///                 Output::Send(to, message) => {
+///                     use quorate_core::Wire;
+///                     let mut bytes = vec![0; message.encoded_len()];
+///                     message.to_slice(&mut bytes)?;
+///                     sent.push((to, bytes));
+///                 }
+///                 Output::Event(Event::Decided { value }) => decided.push(value.to_vec()),
+///                 Output::Event(_) => {}
+///             }
+///         }
+///         if let Some(ticket) = last {
+///             nodes[at].persisted(ticket); // after one sync for all of them
+///         }
+///         for (to, bytes) in sent {
+///             use quorate_core::Wire;
+///             let message = quorate_paxos::synod::Message::from_slice(&bytes)?;
+///             nodes[(to.get() - 1) as usize].receive(now, ids[at], message)?;
+///         }
+///     }
+/// }
+/// assert_eq!(decided, [b"blue"; 3]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Synod<S: Storage> {
+    base: Base<S>,
+    acceptor: AcceptorState<S>,
+    proposer: ProposerState<S>,
+    learner: LearnerState<S>,
+}
+
+/// The next message, before it borrows.
+enum Plan {
+    Proposal,
+    Decided,
+    Learn,
+    Answer(Answer),
+}
+
+impl<S: Storage> Synod<S> {
+    /// A node without a past; replay the records on disk through [`restore`](Machine::restore), then [`tick`](Machine::tick).
+    /// `members` are all nodes, this one included; `quorums` are of the acceptors among them, in their order. The seed is of the random
+    /// back-off: another for each node.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names what does not fit.
+    ///
+    /// ```
+    /// use quorate_core::{NodeId, Quorums};
+    /// use quorate_paxos::{ConfigError, Inline, Member, synod::{Config, Synod}};
+    /// let members = [1, 2, 3].map(|id| Member::new(NodeId::new(id)));
+    /// let new = |quorums| Synod::<Inline<3, 8>>::new(NodeId::new(1), &members, quorums, Config::lan(), 1);
+    /// assert!(new(Quorums::flexible(3, 3, 1)?).is_ok());
+    /// assert_eq!(new(Quorums::majority(4)), Err(ConfigError::Quorums));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(
+        id: NodeId,
+        members: &[Member],
+        quorums: Quorums,
+        config: Config,
+        seed: u64,
+    ) -> Result<Self, ConfigError> {
+        let base = Base::new(id, members.iter().copied(), quorums, config, Roles::ALL)?;
+        let acceptor = AcceptorState::new(&base.group, &base.config);
+        let proposer = ProposerState::new(&base.group, &base.config, seed);
+        let learner = LearnerState::new(&base.group, &base.config);
+        Ok(Self { base, acceptor, proposer, learner })
+    }
+
+    /// This node is one of a new instance: it has promised nothing, and used no ballot yet. To be called once in the life of a node, by
+    /// whoever sets it up; a node that has no record of it neither proposes nor votes, because its disk may have been erased. It learns.
+    ///
+    /// ```
+    /// # use quorate_core::{Machine, NodeId, Output, Quorums};
+    /// # use quorate_paxos::{Inline, Member, synod::{Config, Record, Synod}};
+    /// # let members = [1, 2, 3].map(|id| Member::new(NodeId::new(id)));
+    /// # let mut node = Synod::<Inline<3, 8>>::new(NodeId::new(1), &members, Quorums::majority(3), Config::lan(), 1)?;
+    /// assert!(!node.status().founded);
+    /// node.found();
+    /// assert!(matches!(node.poll(), Some(Output::Persist(_, Record::Founded))));
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    pub fn found(&mut self) {
+        self.base.found();
+    }
+
+    /// Proposes a value. What is chosen, [`Event::Decided`] tells: this value, or another.
+    ///
+    /// # Errors
+    ///
+    /// [`ProposeError`]; nothing was changed.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, Machine, NodeId, Quorums};
+    /// # use quorate_paxos::{Inline, Member, ProposeError, synod::{Config, Phase, Synod}};
+    /// # let members = [1, 2, 3].map(|id| Member::new(NodeId::new(id)));
+    /// # let mut node = Synod::<Inline<3, 8>>::new(NodeId::new(1), &members, Quorums::majority(3), Config::lan(), 1)?;
+    /// assert_eq!(node.propose(Instant::ZERO, b"x"), Err(ProposeError::NotFounded));
+    /// node.found();
+    /// node.propose(Instant::ZERO, b"x")?;
+    /// assert_eq!(node.status().phase, Phase::Preparing);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn propose(&mut self, now: Instant, value: &[u8]) -> Result<(), ProposeError> {
+        if !self.base.founded {
+            return Err(ProposeError::NotFounded);
+        }
+        self.proposer.want(value)?;
+        self.base.advance_to(now);
+        let Base { group, config, now, .. } = &self.base;
+        self.proposer.begin_if_idle(*now, group, config);
+        self.advance();
+        Ok(())
+    }
+
+    /// Asks what was chosen, now and every [`learn_us`](Config::learn_us) until it knows; and finishes what others have begun, if that
+    /// does not tell. If nothing was proposed, there is nothing to learn, and it goes on asking.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, Machine, NodeId, Output, Quorums};
+    /// # use quorate_paxos::{Inline, Member, synod::{Config, Message, Synod}};
+    /// # let members = [1, 2, 3].map(|id| Member::new(NodeId::new(id)));
+    /// # let mut node = Synod::<Inline<3, 8>>::new(NodeId::new(1), &members, Quorums::majority(3), Config::lan(), 1)?;
+    /// node.learn(Instant::ZERO);
+    /// assert!(matches!(node.poll(), Some(Output::Send(_, Message::Learn))));
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    pub fn learn(&mut self, now: Instant) {
+        self.base.advance_to(now);
+        self.learner.ask_from(self.base.now);
+        self.tick(now);
+    }
+
+    /// The value that was chosen, as far as this node knows.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, Machine, NodeId, Quorums};
+    /// # use quorate_paxos::{Inline, Member, synod::{Config, Message, Synod}};
+    /// # let members = [1, 2, 3].map(|id| Member::new(NodeId::new(id)));
+    /// # let mut node = Synod::<Inline<3, 8>>::new(NodeId::new(1), &members, Quorums::majority(3), Config::lan(), 1)?;
+    /// node.receive(Instant::ZERO, NodeId::new(2), Message::Decided { value: b"x" })?;
+    /// assert_eq!(node.decided(), Some(&b"x"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn decided(&self) -> Option<&[u8]> {
+        self.learner.decided()
+    }
+
+    fn seen(&self) -> u64 {
+        self.proposer.seen().max(self.acceptor.promised().round)
+    }
+
+    /// What the roles of this node say to each other, which takes no messages.
+    fn advance(&mut self) {
+        let Self { base, acceptor, proposer, .. } = self;
+        let me = base.group.me();
+        proposer.see(acceptor.promised().round);
+        let is_open = base.founded && !proposer.has_answered(me);
+        if is_open && proposer.phase() == Phase::Preparing {
+            acceptor.prepare(proposer.ballot());
+        }
+        if is_open && proposer.phase() == Phase::Accepting {
+            // its own value fits, and it has one for each ballot
+            if acceptor.accept(proposer.proposal()) == Ok(true) {
+                acceptor.owe_learners(base, me);
+            }
+        }
+        if acceptor.is_durable(base.durable) {
+            self.answer_self();
+        }
+        let Self { base, acceptor, proposer, learner } = self;
+        proposer.conclude(base, learner);
+        let has_voted = !acceptor.accepted().is_zero() && learner.decided().is_none();
+        if has_voted && !learner.is_asking() && base.config.learning != Learning::Proposer {
+            learner.ask_from(base.now.after(base.config.learn_us));
+        }
+    }
+
+    /// This node's acceptor answers its proposer, and tells its learner.
+    fn answer_self(&mut self) {
+        let Self { base, acceptor, proposer, learner } = self;
+        let (me, id) = (base.group.me(), base.group.my_id());
+        let Base { group, config, now, .. } = &*base;
+        let ballot = proposer.ballot();
+        let promised = acceptor.promised();
+        // an acceptor of its own says what other acceptors say, and that is not refused
+        if !proposer.has_answered(me) && promised > ballot {
+            proposer.on_preempted(*now, me, (ballot, promised), (group, config));
+        } else if proposer.phase() == Phase::Preparing && promised == ballot {
+            let promise = (ballot, acceptor.vote());
+            if !proposer.has_answered(me) {
+                let _ = proposer.on_promise(*now, me, promise, (group, config));
+            }
+            // a quorum of one: phase 2 begins at once
+            if proposer.phase() == Phase::Accepting {
+                let _ = acceptor.accept(proposer.proposal()).map(|_| acceptor.owe_learners(base, me));
+            }
+        }
+        if acceptor.is_durable(base.durable)
+            && let Some(vote) = acceptor.vote()
+        {
+            let _ = learner.on_accepted(me, vote, &base.group);
+            proposer.on_accepted(base, id, vote.ballot);
+        }
+    }
+
+    /// It asks in vain: it finishes what was begun.
+    fn finish_for_others(&mut self) {
+        let Self { base, proposer, learner, .. } = self;
+        let is_due = learner.asked() > PATIENCE && learner.decided().is_none();
+        if is_due && base.founded && proposer.phase() == Phase::Idle {
+            learner.ask_from(base.now.after(base.config.learn_us));
+            proposer.begin(base.now, &base.group, &base.config);
+        }
+    }
+
+    fn plan_send(&mut self) -> Option<(usize, Plan)> {
+        let Self { base, acceptor, proposer, learner } = self;
+        let is_durable = acceptor.is_durable(base.durable);
+        // no ballot is used twice: this node's promise is on disk before it asks for others'
+        let may_prepare = is_durable && acceptor.promised() >= proposer.ballot();
+        let may_propose = may_prepare || proposer.phase() != Phase::Preparing;
+        for index in (0..base.group.len()).filter(|index| *index != base.group.me()) {
+            if may_propose && proposer.take_due(index) {
+                return Some((index, Plan::Proposal));
+            }
+            if learner.take_tell(index) {
+                return Some((index, Plan::Decided));
+            }
+            if learner.take_ask(index) {
+                return Some((index, Plan::Learn));
+            }
+            if learner.decided().is_some() {
+                if acceptor.take_question(index) {
+                    return Some((index, Plan::Decided));
+                }
+            } else if is_durable && let Some(answer) = acceptor.take_answer(index) {
+                return Some((index, Plan::Answer(answer)));
+            }
+        }
+        None
+    }
+}
+
+impl<S: Storage> Machine for Synod<S> {
+    type Message<'a> = Message<'a>;
+    type Record<'a> = Record<'a>;
+    type Event<'a> = Event<'a>;
+    type Status = Status;
+
+    fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
+        if self.base.started {
+            return Err(Corrupt::Started);
+        }
+        match record {
+            Record::Founded => self.base.founded = true,
+            Record::Rounds { .. } => return Err(Corrupt::Malformed),
+            Record::Promised { ballot } => self.acceptor.restore_promise(ballot)?,
+            Record::Accepted { vote } => self.acceptor.restore_vote(vote)?,
+        }
+        self.proposer.see(self.acceptor.promised().round);
+        Ok(())
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_>,
+    ) -> Result<(), Rejected> {
+        self.tick(now);
+        let seen = self.seen();
+        let Self { base, acceptor, proposer, learner } = self;
+        let result = match message {
+            Message::Prepare { .. } | Message::Accept { .. } | Message::Learn => {
+                acceptor.handle(base, from, (&message, seen))
+            }
+            Message::Promise { .. } | Message::Preempted { .. } => {
+                proposer.handle(base, from, &message)
+            }
+            Message::Accepted { vote } => learner
+                .handle(base, from, &message)
+                .map(|()| proposer.on_accepted(base, from, vote.ballot)),
+            Message::Decided { .. } => learner.handle(base, from, &message),
+            Message::Propose { .. } => {
+                base.sender(from, Roles::default()).and(Err(Rejected::Impossible))
+            }
+        };
+        self.advance();
+        result.map_err(|reason| self.base.rejections.count(reason))
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.base.advance_to(now);
+        let Base { group, config, now, .. } = &self.base;
+        self.proposer.tick(*now, group, config);
+        self.learner.tick(*now, group, config);
+        self.finish_for_others();
+        self.advance();
+    }
+
+    fn persisted(&mut self, ticket: Ticket) {
+        self.base.persisted(ticket);
+        self.advance();
+    }
+
+    fn poll(&mut self) -> Option<Output<'_, Self>> {
+        let Self { base, acceptor, learner, .. } = self;
+        if core::mem::take(&mut base.founding_due) {
+            return Some(Output::Persist(base.tickets.issue(), Record::Founded));
+        }
+        if let Some((ticket, is_vote)) = acceptor.take_record(&mut base.tickets) {
+            return Some(Output::Persist(ticket, self.acceptor.record(is_vote)?));
+        }
+        if learner.take_event() {
+            return Some(Output::Event(Event::Decided { value: self.learner.decided()? }));
+        }
+        let (index, plan) = self.plan_send()?;
+        let message = match plan {
+            Plan::Proposal => self.proposer.message(),
+            Plan::Decided => Message::Decided { value: self.learner.decided()? },
+            Plan::Learn => Message::Learn,
+            Plan::Answer(answer) => self.acceptor.message(answer)?,
+        };
+        Some(Output::Send(self.base.group.id(index), message))
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.proposer.deadline().into_iter().chain(self.learner.deadline()).min()
+    }
+
+    fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
+        let founded = self.base.founded.then_some(Record::Founded);
+        founded.into_iter().chain(self.acceptor.checkpoint())
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            id: self.base.group.my_id(),
+            founded: self.base.founded,
+            phase: self.proposer.phase(),
+            ballot: self.proposer.ballot(),
+            promised: self.acceptor.promised(),
+            accepted: self.acceptor.accepted(),
+            decided: self.learner.decided().is_some(),
+        }
+    }
+
+    fn rejections(&self) -> Rejections {
+        self.base.rejections
+    }
+
+    fn max_message_len(&self) -> Option<usize> {
+        Some(limits::max_message_len::<S>(&self.base.config))
+    }
+
+    fn max_record_len(&self) -> Option<usize> {
+        Some(limits::max_record_len::<S>(&self.base.config))
+    }
+
+    // what was proposed and decided cannot contradict itself here: there is nothing to stop for
+}
+
+const _: () = assert!(Ballot::MAX_AHEAD < Ballot::MAX_ROUND);
