@@ -26,11 +26,6 @@ impl<S: Storage> Votes<S> {
         Self { cast }
     }
 
-    /// The highest ballot that was heard of.
-    pub(super) fn highest(&self) -> Ballot {
-        self.cast.iter().map(|one| one.ballot).max().unwrap_or_default()
-    }
-
     /// An acceptor has voted. An earlier vote of it counts no more.
     pub(super) fn record(&mut self, index: usize, vote: Vote<'_>) -> Result<(), Rejected> {
         let differs = |one: &Cast<S>| one.ballot == vote.ballot && *one.value != *vote.value;
