@@ -376,7 +376,10 @@ impl<S: Storage> AcceptorState<S> {
         }
         let prepare = core::mem::take(&mut owed.prepare);
         if !prepare.is_zero() {
-            return Some(if prepare == promised {
+            return Some(if prepare == accepted {
+                // a late prepare: a promise would have to tell the vote below this ballot, which is gone
+                Answer::Accepted
+            } else if prepare == promised {
                 Answer::Promise
             } else {
                 Answer::Preempted(prepare)
