@@ -62,9 +62,9 @@ impl<S: Storage> Learner<S> {
         Ok(Self { base, state })
     }
 
-    /// Asks the acceptors, now and every [`learn_us`](Config::learn_us), until it knows what was chosen.
+    /// Asks the acceptors and proposers, now and every [`learn_us`](Config::learn_us), until it knows what was chosen.
     ///
-    /// Votes tell of their last ballots only: when a value was chosen in an earlier one, and the proposer of the last one is gone, they do
+    /// Votes tell of their last ballots only: when a value was chosen in an earlier one, and no proposer is there that knows, they do
     /// not tell that it was. A proposer that proposes something, whatever that is, finds it out (section 2.3).
     ///
     /// ```
@@ -348,7 +348,8 @@ impl<S: Storage> LearnerState<S> {
         self.at = now.after(config.learn_us);
         self.asked = self.asked.saturating_add(1);
         for (index, heard) in self.heard.iter_mut().enumerate() {
-            heard.ask = index != group.me() && group.has_role(index, Roles::ACCEPTOR);
+            let may_know = [Roles::ACCEPTOR, Roles::PROPOSER].map(|role| group.has_role(index, role));
+            heard.ask = index != group.me() && may_know.contains(&true);
         }
     }
 
@@ -356,6 +357,13 @@ impl<S: Storage> LearnerState<S> {
     pub(crate) fn announce(&mut self, group: &Group<S>) {
         for (index, heard) in self.heard.iter_mut().enumerate() {
             heard.tell = index != group.me() && group.has_role(index, Roles::LEARNER);
+        }
+    }
+
+    /// A member has asked: it is told, if this node knows.
+    pub(crate) fn tell(&mut self, index: usize) {
+        if let Some(heard) = self.heard.get_mut(index).filter(|_| self.decided) {
+            heard.tell = true;
         }
     }
 

@@ -41,7 +41,7 @@ wire! {
             /// The value.
             value: &'a [u8],
         },
-        /// From a learner to the acceptors: it does not know what was chosen.
+        /// From a learner to the acceptors and proposers: it does not know what was chosen.
         6 => Learn,
         /// From a proposer to the acceptors: vote for this in the fast ballot. Of [`FastPaxos`](crate::fast::FastPaxos) alone.
         7 => Propose {

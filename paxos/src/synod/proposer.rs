@@ -227,6 +227,9 @@ impl<S: Storage> Machine for Proposer<S> {
                 .handle(&self.base, from, &message)
                 .map(|()| self.state.on_accepted(&self.base, from, vote.ballot)),
             Message::Decided { .. } => self.learner.handle(&self.base, from, &message),
+            Message::Learn => {
+                self.base.sender(from, Roles::default()).map(|index| self.learner.tell(index))
+            }
             _ => self.base.sender(from, Roles::default()).and(Err(Rejected::Impossible)),
         };
         self.advance();
