@@ -77,13 +77,16 @@ impl<S: Storage> Node<S> {
 
     /// Proposes a value, if it has a proposer.
     pub fn propose(&mut self, now: Instant, value: &[u8]) -> Option<Result<(), ProposeError>> {
-        self.told_at = self.told_at.max(now);
-        Some(match &mut self.role {
+        let result = match &mut self.role {
             Role::Synod(machine) => machine.propose(now, value),
             Role::Proposer(machine) => machine.propose(now, value),
             Role::Fast(machine) => machine.propose(now, value),
             Role::Acceptor(_) | Role::Learner(_) => return None,
-        })
+        };
+        if result.is_ok() {
+            self.told_at = self.told_at.max(now);
+        }
+        Some(result)
     }
 
     /// Asks what was chosen, if it has a learner that asks.

@@ -78,7 +78,8 @@ impl Setup {
             let one = rng.range(1, all + 1);
             (one, rng.range(all + 1 - one, all + 1))
         };
-        let drawn = match rng.below(6) {
+        let choice = if acceptors == 4 && rng.chance(1, 2) { 2 } else { rng.below(6) };
+        let drawn = match choice {
             0 => {
                 let (one, two) = sizes(rng, acceptors as u64);
                 let quorums = Quorums::flexible(voters, one as u8, two as u8).ok();
@@ -99,7 +100,9 @@ impl Setup {
             }
             2 => {
                 let divides = |rows: &usize| acceptors.is_multiple_of(*rows);
-                let rows: Vec<usize> = (1..=acceptors).filter(divides).collect();
+                let mut rows: Vec<usize> = (1..=acceptors).filter(divides).collect();
+                // a single row or column only where there is nothing else
+                rows.retain(|&row| acceptors < 4 || (row > 1 && row < acceptors));
                 let rows = rows.get(rng.below(rows.len() as u64) as usize).copied().unwrap_or(1);
                 let columns = acceptors / rows;
                 let quorums = Quorums::grid(rows as u8, columns as u8).ok();
@@ -192,11 +195,12 @@ impl Setup {
 
 /// How long it may take, once faults stop, until a live quorum and a live proposer have chosen a value, in µs.
 ///
-/// A back-off that has begun lasts 64 times [`backoff_us`](Config::backoff_us) at most. The ballot after it may meet another one, whose proposer backs
-/// off as long; and so may the one after that. Each of these ballots repeats each of its two phases once at most, when links are whole.
+/// A back-off that has begun lasts 64 times [`backoff_us`](Config::backoff_us) at most. After it there are two ballots, one that meets another
+/// and one that does not, of which each repeats each of its two phases once, and whoever asks does so once. More would need more bad luck than there was in
+/// 200,000 seeds: the longest took FIGURE of it.
 #[must_use]
 pub const fn settle_us(config: &Config) -> u64 {
-    3 * (64 * config.backoff_us + 2 * config.retry_us) + config.learn_us
+    64 * config.backoff_us + 4 * config.retry_us + config.learn_us
 }
 
 fn votes_of(votes: Votes) -> u64 {

@@ -27,6 +27,8 @@ pub struct PaxosSubject<S: Storage> {
     propose: u64,
     /// How many of 1,000 messages end with a restart, and events.
     restart: u64,
+    /// How many nodes may lose their disks.
+    erasures: usize,
     /// When faults end, in µs.
     chaos_us: u64,
     now_us: u64,
@@ -165,6 +167,7 @@ impl<S: Storage> Subject for PaxosSubject<S> {
             begin_us,
             propose: [2, 10, 50, 200, 500][rng.below(5) as usize],
             restart: [0, 0, 5, 20, 60][rng.below(5) as usize],
+            erasures: [0, 0, 1, 7][rng.below(4) as usize],
             chaos_us: swarm.chaos_us,
             now_us: 0,
             is_healed: false,
@@ -347,6 +350,14 @@ impl<S: Storage> Subject for PaxosSubject<S> {
                 machine.learn(now);
             }
         }
+        // several at once, so that they are in each other's way
+        let is_burst = choice < self.propose / 4;
+        for other in (0..access.nodes()).filter(|_| is_burst) {
+            let now = access.clock(other);
+            if let Some(machine) = access.machine(other).filter(|machine| !machine.is_muted) {
+                self.propose(other, now, machine)?;
+            }
+        }
         Ok(wait)
     }
 
@@ -371,7 +382,8 @@ impl<S: Storage> Subject for PaxosSubject<S> {
     }
 
     fn may_erase_disk(&self, node: usize, _calm: bool) -> bool {
-        !self.oracle.is_erased(node) && self.suffices_without(node)
+        let erased = self.clients.len() - self.oracle.remember().count();
+        erased < self.erasures && !self.oracle.is_erased(node) && self.suffices_without(node)
     }
 
     fn disk_erased(&mut self, node: usize) {
