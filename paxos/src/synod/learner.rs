@@ -318,6 +318,12 @@ impl<S: Storage> LearnerState<S> {
         Ok(())
     }
 
+    /// A quorum has voted for this. It fits.
+    pub(crate) fn decide(&mut self, vote: Vote<'_>) {
+        self.set(vote.value);
+        (self.decided, self.chosen) = (true, vote.ballot);
+    }
+
     /// Another learner knows.
     pub(crate) fn on_decided(&mut self, value: &[u8]) -> Result<(), Rejected> {
         if value.len() > self.value.limit() {

@@ -607,6 +607,12 @@ impl<S: Storage> ProposerState<S> {
     /// When a value was chosen nothing more is proposed. The proposer whose ballot it was tells the learners, if it is the distinguished
     /// one.
     pub(crate) fn conclude(&mut self, base: &Base<S>, learner: &mut LearnerState<S>) {
+        // acceptors that have voted for others since count here, and not at the learner, which keeps last votes
+        let is_chosen = self.phase == Phase::Accepting
+            && base.group.is_quorum(Quorum::Two, |index| self.has_agreed(index));
+        if is_chosen && learner.decided().is_none() {
+            learner.decide(self.proposal());
+        }
         if self.phase == Phase::Decided || learner.decided().is_none() {
             return;
         }
