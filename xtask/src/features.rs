@@ -19,7 +19,7 @@ only one of them. The combinations of other crates, which have one feature at mo
 
 /// The folders of the crates that run without std.
 pub(crate) const PROTOCOL_CRATES: &[&str] =
-    &["core", "log", "clocks", "crdt", "election", "ring", "raft"];
+    &["core", "log", "clocks", "crdt", "election", "ring", "paxos", "raft"];
 
 fn run(args: &[String]) -> Outcome {
     let folders = match args {

@@ -3,6 +3,7 @@ use quorate_crdt_sim as crdt;
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Inline, Ring};
 use quorate_election_sim::ElectionSubject;
+use quorate_paxos_sim as paxos;
 use quorate_raft_sim as raft;
 use quorate_raft_sim::{RaftProtocol, SmallLog};
 use quorate_ring_sim as ring;
@@ -62,6 +63,13 @@ pub(crate) const PROTOCOLS: &[Protocol] = &[
         required_marks: ring::REQUIRED_MARKS,
         times_elections: false,
     },
+    Protocol {
+        name: "paxos",
+        run: run_paxos,
+        shrink: None,
+        required_marks: paxos::REQUIRED_MARKS,
+        times_elections: false,
+    },
 ];
 
 /// Even seeds use the heap storage, odd ones the inline storage with small limits.
@@ -118,6 +126,15 @@ fn run_ring(seed: u64, nodes: Option<usize>, trace: bool) -> Result<Report, Viol
         5 => name("siblings", run::<ring::SiblingsOnInline>(seed, nodes, trace)),
         6 => name("migration", run::<ring::MigrationOnHeap>(seed, nodes, trace)),
         _ => name("migration", run::<ring::MigrationOnInline>(seed, nodes, trace)),
+    }
+}
+
+/// Even seeds use the heap storage, odd ones the inline storage; the seed draws the rest.
+fn run_paxos(seed: u64, nodes: Option<usize>, trace: bool) -> Result<Report, Violation> {
+    if seed.is_multiple_of(2) {
+        run::<paxos::OnHeap>(seed, nodes, trace)
+    } else {
+        run::<paxos::OnInline>(seed, nodes, trace)
     }
 }
 
