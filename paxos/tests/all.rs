@@ -1,7 +1,6 @@
 //! All tests of the crate, in one program.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod abstract_paxos;
 mod common;
 mod fast;
 mod synod;

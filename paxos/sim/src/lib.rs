@@ -4,13 +4,18 @@
 //! weighted quorums, grids; how learners learn; the times. [`Oracle`] judges it by bytes: by the records that are durable and the messages
 //! that leave, which it reads with a parser of its own.
 
+pub mod abstract_paxos;
 mod attempts;
+#[cfg(feature = "model")]
+mod modelled;
 mod node;
 mod oracle;
 mod parse;
 mod setup;
 mod subject;
 
+#[cfg(feature = "model")]
+pub use modelled::{Layout, ModelledSynod};
 pub use node::{Node, Role};
 pub use oracle::Oracle;
 pub use setup::{Kind, Setup, settle_us};
