@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
+mod conformance;
 mod fast;
 mod synod;
+mod wire;

@@ -34,7 +34,8 @@
 //! | and the proposer tells the others | 5(n - 1): 10 for n = 3 | the same |
 //!
 //! Tests count them. Four message delays, and two writes one after the other, are between a proposal and its outcome. A node sends another one
-//! message for each that it gets, and unasked one in `retry_us` and one in `learn_us`.
+//! message for each that it gets; and unasked at most two in `backoff_us`, a prepare and an accept of each ballot, one in `retry_us` and one
+//! in `learn_us`.
 
 pub(crate) mod acceptor;
 pub(crate) mod base;
