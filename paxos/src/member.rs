@@ -1,7 +1,7 @@
 use quorate_core::{List, NodeId, Phase, Quorums, Tally, Votes};
 
-use crate::storage::Storage;
 use crate::ConfigError;
+use crate::storage::Storage;
 
 /// What a member does (Lamport, "Paxos Made Simple", 2001, section 2.1: "we let the three roles be performed by three classes of
 /// agents"). One node may have several.

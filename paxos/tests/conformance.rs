@@ -34,8 +34,7 @@ const fn of_four(two: u8) -> Quorums {
 }
 
 /// What a node sends another unasked in a second: two messages for each ballot, what is repeated, and questions.
-const UNASKED: u64 =
-    2 * times(CONFIG.backoff_us) + times(CONFIG.retry_us) + times(CONFIG.learn_us);
+const UNASKED: u64 = 2 * times(CONFIG.backoff_us) + times(CONFIG.retry_us) + times(CONFIG.learn_us);
 
 /// A node with all roles, by what it is.
 trait Whole: Node + Clone {
@@ -107,11 +106,8 @@ impl<M: Whole, const DECIDES: bool> Specimen for Application<M, DECIDES> {
     const MESSAGES_PER_SECOND: u64 = 2 * UNASKED;
     const ANSWERS_PER_MESSAGE: u64 = 1;
     const ACT_US: u64 = 60_000;
-    const REJECTED: &'static [Rejected] = &[
-        Rejected::UnknownSender,
-        Rejected::OutOfRange,
-        Rejected::Impossible,
-    ];
+    const REJECTED: &'static [Rejected] =
+        &[Rejected::UnknownSender, Rejected::OutOfRange, Rejected::Impossible];
 
     fn new(node: usize) -> Self {
         Self { id: NodeId::new(node as u64 + 1), machine: PhantomData }
@@ -225,7 +221,12 @@ impl Machine for Apart {
         each!(self, one => one.restore(record))
     }
 
-    fn receive(&mut self, now: Instant, from: NodeId, message: Message<'_>) -> Result<(), Rejected> {
+    fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_>,
+    ) -> Result<(), Rejected> {
         each!(self, one => one.receive(now, from, message))
     }
 
@@ -295,10 +296,7 @@ impl Specimen for ApartApplication {
     const MESSAGES_PER_SECOND: u64 = 2 * UNASKED;
     const ANSWERS_PER_MESSAGE: u64 = 1;
     const ACT_US: u64 = 60_000;
-    const REJECTED: &'static [Rejected] = &[
-        Rejected::UnknownSender,
-        Rejected::Impossible,
-    ];
+    const REJECTED: &'static [Rejected] = &[Rejected::UnknownSender, Rejected::Impossible];
 
     fn new(node: usize) -> Self {
         Self { id: NodeId::new(node as u64 + 1) }

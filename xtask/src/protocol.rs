@@ -24,7 +24,7 @@ pub(crate) const PROTOCOLS: &[Protocol] = &[
         sample: 800,
         models: &[&["model", "quorum"], &["model", "migration"]],
     },
-    Protocol { name: "paxos", sample: 40_000, models: &[] },
+    Protocol { name: "paxos", sample: 40_000, models: &[&["model", "paxos"]] },
     Protocol { name: "raft", sample: 3_000, models: &[&["model", "raft"]] },
 ];
 

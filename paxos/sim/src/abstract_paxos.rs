@@ -102,7 +102,8 @@ impl<B: Number, V: Number> State<B, V> {
                 Ok(())
             }
             Said::TwoA(ballot, value) => {
-                let in_ballot = |said: &Said<B, V>| matches!(said, Said::TwoA(b, _) if *b == ballot);
+                let in_ballot =
+                    |said: &Said<B, V>| matches!(said, Said::TwoA(b, _) if *b == ballot);
                 if self.said.iter().any(in_ballot) {
                     return Err("the ballot has a value");
                 }
@@ -137,9 +138,10 @@ impl<B: Number, V: Number> State<B, V> {
             promises.iter().filter(|vote| is(vote.map(|(b, _)| b))).count()
         };
         count(&|b| b.is_none()) >= rules.one
-            || promises.iter().flatten().any(|(highest, v)| {
-                *v == value && count(&|b| b <= Some(*highest)) >= rules.one
-            })
+            || promises
+                .iter()
+                .flatten()
+                .any(|(highest, v)| *v == value && count(&|b| b <= Some(*highest)) >= rules.one)
     }
 
     /// The values that were chosen: more than one if the quorums are wrong.

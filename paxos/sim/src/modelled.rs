@@ -66,9 +66,9 @@ impl ModelledSynod {
         let quorums = Quorums::flexible(n, self.one, self.two).map_err(|e| e.to_string())?;
         let config = Config { learning: Learning::Proposer, ..Config::lan() };
         Ok(match self.roles {
-            Layout::Together(_) => One::Synod(
-                Synod::new(id, &members, quorums, config, 1).map_err(|e| e.to_string())?,
-            ),
+            Layout::Together(_) => {
+                One::Synod(Synod::new(id, &members, quorums, config, 1).map_err(|e| e.to_string())?)
+            }
             Layout::Apart(n) if node < n => One::Acceptor(
                 Acceptor::new(id, &members, quorums, config).map_err(|e| e.to_string())?,
             ),

@@ -170,8 +170,7 @@ impl<S: Storage> Machine for Node<S> {
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
-        let records: Vec<Record<'_>> =
-            each!(&self.role, machine => machine.checkpoint().collect());
+        let records: Vec<Record<'_>> = each!(&self.role, machine => machine.checkpoint().collect());
         records.into_iter()
     }
 

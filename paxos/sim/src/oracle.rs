@@ -114,8 +114,7 @@ impl Oracle {
 
     /// The disk of a node was erased.
     pub(crate) fn erased(&mut self, node: usize) {
-        if let (Some(disk), Some(erased)) =
-            (self.disks.get_mut(node), self.is_erased.get_mut(node))
+        if let (Some(disk), Some(erased)) = (self.disks.get_mut(node), self.is_erased.get_mut(node))
         {
             (*disk, *erased) = (Disk::default(), true);
         }
@@ -245,7 +244,9 @@ impl Oracle {
         }
         let Some(disk) = self.disks.get(node) else { return Ok(()) };
         let is_kept = match &said {
-            Said::Prepare(ballot) => disk.is_founded && disk.rounds.max(disk.promised.0) >= ballot.0,
+            Said::Prepare(ballot) => {
+                disk.is_founded && disk.rounds.max(disk.promised.0) >= ballot.0
+            }
             Said::Promise(ballot, vote) => {
                 disk.is_founded && disk.promised >= *ballot && disk.vote_below(*ballot) == *vote
             }

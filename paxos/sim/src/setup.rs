@@ -211,8 +211,7 @@ fn votes_of(votes: Votes) -> u64 {
 fn draw_config(rng: &mut Rng) -> Config {
     let learning = [Learning::Proposer, Learning::Distinguished, Learning::Direct];
     let learning = learning[rng.below(3) as usize];
-    let preset =
-        Config { learning, max_value_bytes: MAX_VALUE, max_members: 7, ..Config::lan() };
+    let preset = Config { learning, max_value_bytes: MAX_VALUE, max_members: 7, ..Config::lan() };
     if rng.chance(1, 3) {
         return preset;
     }

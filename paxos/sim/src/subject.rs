@@ -116,9 +116,8 @@ impl<S: Storage> PaxosSubject<S> {
 
     /// Whether nodes that are there and remember could choose a value without this one.
     fn suffices_without(&self, node: usize) -> bool {
-        let has = |one: usize| {
-            one != node && !self.lost.contains(&one) && !self.oracle.is_erased(one)
-        };
+        let has =
+            |one: usize| one != node && !self.lost.contains(&one) && !self.oracle.is_erased(one);
         self.setup.suffices(has)
     }
 
@@ -254,7 +253,12 @@ impl<S: Storage> Subject for PaxosSubject<S> {
         self.take_violation()?;
         let seen = (machine.status(), machine.deadline());
         let Self { clients, setup, back_offs, .. } = self;
-        clients[node].attempts.observe((now, machine.told_at), seen, (&setup.config, back_offs), marks)?;
+        clients[node].attempts.observe(
+            (now, machine.told_at),
+            seen,
+            (&setup.config, back_offs),
+            marks,
+        )?;
         Ok(false)
     }
 
@@ -307,12 +311,7 @@ impl<S: Storage> Subject for PaxosSubject<S> {
         Err(format!("node {} refuses an honest message: {why}", node + 1))
     }
 
-    fn check(
-        &mut self,
-        node: usize,
-        machine: &Node<S>,
-        _marks: &mut Marks,
-    ) -> Result<(), String> {
+    fn check(&mut self, node: usize, machine: &Node<S>, _marks: &mut Marks) -> Result<(), String> {
         self.oracle.check_checkpoint(node)?;
         self.take_violation()?;
         if machine.decided().is_some_and(|value| self.oracle.chosen() != Some(value)) {
@@ -383,7 +382,9 @@ impl<S: Storage> Subject for PaxosSubject<S> {
 
     fn may_erase_disk(&self, node: usize, calm: bool) -> bool {
         let erased = self.clients.len() - self.oracle.remember().count();
-        (calm || erased < self.erasures) && !self.oracle.is_erased(node) && self.suffices_without(node)
+        (calm || erased < self.erasures)
+            && !self.oracle.is_erased(node)
+            && self.suffices_without(node)
     }
 
     fn disk_erased(&mut self, node: usize) {
@@ -417,7 +418,8 @@ impl<S: Storage> Subject for PaxosSubject<S> {
         let is_done = |machine: &&Node<S>| {
             let node = machine.status().id.get() as usize - 1;
             // it cannot ask, and may not propose
-            let is_silent = matches!(machine.role, Role::Proposer(_)) && self.oracle.is_erased(node);
+            let is_silent =
+                matches!(machine.role, Role::Proposer(_)) && self.oracle.is_erased(node);
             is_silent || matches!(machine.role, Role::Acceptor(_)) || machine.decided().is_some()
         };
         machines.filter(|machine| !is_done(machine)).count() == 0

@@ -1,8 +1,7 @@
 //! The acceptor: it promises and votes (Lamport, "Paxos Made Simple", 2001, section 2.2).
 
 use quorate_core::{
-    Corrupt, Instant, List, Machine, NodeId, Output, Quorums, Rejected, Rejections, Ticket,
-    Tickets,
+    Corrupt, Instant, List, Machine, NodeId, Output, Quorums, Rejected, Rejections, Ticket, Tickets,
 };
 
 use super::base::Base;

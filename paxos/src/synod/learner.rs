@@ -298,7 +298,8 @@ impl<S: Storage> LearnerState<S> {
             return Ok(());
         }
         let voted = |other| {
-            other == index || self.heard.get(other).is_some_and(|heard: &Heard| vote.ballot == heard.ballot)
+            other == index
+                || self.heard.get(other).is_some_and(|heard: &Heard| vote.ballot == heard.ballot)
         };
         let is_chosen = group.is_quorum(Phase::Two, voted);
         // ballots above that of a chosen value have the same value
@@ -354,7 +355,8 @@ impl<S: Storage> LearnerState<S> {
         self.at = now.after(config.learn_us);
         self.asked = self.asked.saturating_add(1);
         for (index, heard) in self.heard.iter_mut().enumerate() {
-            let may_know = [Roles::ACCEPTOR, Roles::PROPOSER].map(|role| group.has_role(index, role));
+            let may_know =
+                [Roles::ACCEPTOR, Roles::PROPOSER].map(|role| group.has_role(index, role));
             heard.ask = index != group.me() && may_know.contains(&true);
         }
     }

@@ -245,7 +245,8 @@ impl<S: Storage> Synod<S> {
             }
             // a quorum of one: phase 2 begins at once
             if proposer.phase() == Phase::Accepting {
-                let _ = acceptor.accept(proposer.proposal()).map(|_| acceptor.owe_learners(base, me));
+                let _ =
+                    acceptor.accept(proposer.proposal()).map(|_| acceptor.owe_learners(base, me));
             }
         }
         if acceptor.is_durable(base.durable)

@@ -518,10 +518,9 @@ impl<S: Storage> ProposerState<S> {
     /// An acceptor has voted: it needs no further accept of the present ballot.
     pub(crate) fn on_accepted(&mut self, base: &Base<S>, from: NodeId, ballot: Ballot) {
         self.see(ballot.round);
-        if self.phase == Phase::Accepting && ballot == self.ballot {
-            if let Some(index) = base.group.index_of(from) {
-                self.agree(index);
-            }
+        let is_open = self.phase == Phase::Accepting && ballot == self.ballot;
+        if is_open && let Some(index) = base.group.index_of(from) {
+            self.agree(index);
         }
     }
 

@@ -8,7 +8,12 @@ use quorate_paxos::synod::{Event, Message, Record, Status};
 
 /// The machine of any role.
 pub(crate) trait Node:
-    for<'a> Machine<Message<'a> = Message<'a>, Record<'a> = Record<'a>, Event<'a> = Event<'a>, Status = Status>
+    for<'a> Machine<
+        Message<'a> = Message<'a>,
+        Record<'a> = Record<'a>,
+        Event<'a> = Event<'a>,
+        Status = Status,
+    >
 {
 }
 

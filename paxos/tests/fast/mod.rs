@@ -37,7 +37,10 @@ fn fast_quorums_are_as_small_as_can_be() {
         assert_eq!(FastQuorums::new(n, classic, fast - 1), Err(ConfigError::FastQuorums), "{n}");
         // of two values no more than one can have been chosen, whatever classic quorum replies
         for replies in classic..=n {
-            assert!(2 * u16::from(FastQuorums::minimal(n).possibly_chosen(replies)) > replies.into());
+            assert!(
+                2 * u16::from(FastQuorums::minimal(n).possibly_chosen(replies))
+                    > u16::from(replies)
+            );
         }
     }
     let smallest = [5, 7, 9].map(|n| FastQuorums::minimal(n).possibly_chosen(n / 2 + 1));
@@ -77,11 +80,16 @@ fn collision_ends_in_a_classic_ballot() {
     }
 }
 
+/// A vote that a node reports, if it has one.
+type Reported<'a> = (u64, Option<(Ballot, &'a [u8])>);
+
 /// Node 1 prepares a classic ballot; the votes that promises report decide what it proposes.
-fn recovered(quorums: FastQuorums, votes: &[(u64, Option<(Ballot, &[u8])>)]) -> Vec<u8> {
+fn recovered(quorums: FastQuorums, votes: &[Reported<'_>]) -> Vec<u8> {
     let mut net = net(quorums, 7);
     // it has seen a later ballot, and so begins a classic one
-    net.node(1).receive(Instant::ZERO, NodeId::new(2), Message::Prepare { ballot: ballot(4, 2) }).unwrap();
+    net.node(1)
+        .receive(Instant::ZERO, NodeId::new(2), Message::Prepare { ballot: ballot(4, 2) })
+        .unwrap();
     net.settle();
     net.take(|_| true);
     net.node(1).propose(Instant::ZERO, b"own").unwrap();
@@ -97,7 +105,7 @@ fn recovered(quorums: FastQuorums, votes: &[(u64, Option<(Ballot, &[u8])>)]) -> 
         Message::Accept { vote } => Some(vote.value.to_vec()),
         _ => None,
     });
-    accept.expect("it proposes")
+    accept.unwrap()
 }
 
 /// Section 2.2: v is proposed if so many have voted for it that a fast quorum may have.
@@ -106,7 +114,10 @@ fn possibly_chosen_value_is_proposed() {
     let f = Ballot::FAST;
     // n = 5: three replies, two of which are enough
     let five = FastQuorums::minimal(5);
-    assert_eq!(recovered(five, &[(2, Some((f, b"a"))), (3, Some((f, b"b"))), (4, Some((f, b"b")))]), b"b");
+    assert_eq!(
+        recovered(five, &[(2, Some((f, b"a"))), (3, Some((f, b"b"))), (4, Some((f, b"b")))]),
+        b"b"
+    );
     // a vote in the fast ballot and none: of a fast quorum of four, two would be among any three
     assert_eq!(recovered(five, &[(2, Some((f, b"a"))), (3, None), (4, None)]), b"own");
     assert_eq!(recovered(five, &[(2, Some((f, b"a"))), (3, Some((f, b"a"))), (4, None)]), b"a");
@@ -155,7 +166,9 @@ fn acceptor_votes_once_in_the_fast_ballot() {
     let sent = net.take(|_| true);
     assert_eq!(sent.len(), 2);
     assert!(sent.iter().all(|sent| sent.message() == Message::Accepted { vote }));
-    net.node(2).receive(Instant::ZERO, NodeId::new(3), Message::Prepare { ballot: ballot(2, 3) }).unwrap();
+    net.node(2)
+        .receive(Instant::ZERO, NodeId::new(3), Message::Prepare { ballot: ballot(2, 3) })
+        .unwrap();
     net.settle();
     net.take(|_| true);
     net.node(2).receive(Instant::ZERO, NodeId::new(1), propose(b"a")).unwrap();
@@ -228,7 +241,8 @@ fn one_value_is_chosen_whatever_happens() {
         for id in net.ids() {
             assert!(net.node(id.get()).decided().is_some(), "seed {seed}: node {id} does not know");
         }
-        let is_fast = net.ids().iter().all(|id| net.node(id.get()).status().accepted <= Ballot::FAST);
+        let is_fast =
+            net.ids().iter().all(|id| net.node(id.get()).status().accepted <= Ballot::FAST);
         *(if is_fast { &mut fast } else { &mut classic }) += 1;
     }
     assert!(fast > 20 && classic > 20, "{fast} in the fast ballot, {classic} in classic ones");

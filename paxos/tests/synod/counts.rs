@@ -13,7 +13,8 @@ fn roles_apart_take_four_messages_for_each_acceptor() {
     let mut members: Vec<Member> =
         (1..=3).map(|id| Member::new(NodeId::new(id)).with_roles(Roles::ACCEPTOR)).collect();
     members.push(Member::new(NodeId::new(9)).with_roles(Roles::PROPOSER));
-    let mut net = Net::new((1..=3).map(|id| One::acceptor(id, &members)).chain([One::proposer(9, &members)]));
+    let mut net =
+        Net::new((1..=3).map(|id| One::acceptor(id, &members)).chain([One::proposer(9, &members)]));
     net.sync_all();
     net.nodes.values_mut().for_each(|host| host.syncs = 0);
     if let One::Proposer(proposer) = net.node(9) {
@@ -84,7 +85,8 @@ impl One {
 
     fn proposer(id: u64, members: &[Member]) -> Self {
         let mut one =
-            Proposer::new(NodeId::new(id), members, Quorums::majority(3), Config::lan(), 1).unwrap();
+            Proposer::new(NodeId::new(id), members, Quorums::majority(3), Config::lan(), 1)
+                .unwrap();
         one.found();
         Self::Proposer(one)
     }

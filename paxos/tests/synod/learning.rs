@@ -18,7 +18,8 @@ fn lost_announcement_is_asked_for() {
             net.sync_all();
             net.take(|sent| {
                 matches!(sent.message(), Message::Decided { .. })
-                    || matches!(sent.message(), Message::Accepted { .. }) && sent.to != NodeId::new(1)
+                    || matches!(sent.message(), Message::Accepted { .. })
+                        && sent.to != NodeId::new(1)
             });
             net.deliver_if(|_| true);
         }
@@ -93,11 +94,9 @@ fn who_knows_tells() {
     net.node(1).propose(Instant::ZERO, b"x").unwrap();
     net.settle();
     let vote = Vote { ballot: ballot(7, 3), value: b"y" };
-    for message in [
-        Message::Prepare { ballot: ballot(7, 3) },
-        Message::Accept { vote },
-        Message::Learn,
-    ] {
+    for message in
+        [Message::Prepare { ballot: ballot(7, 3) }, Message::Accept { vote }, Message::Learn]
+    {
         net.node(2).receive(Instant::ZERO, NodeId::new(3), message).unwrap();
         net.poll_all();
         net.sync_all();

@@ -48,15 +48,23 @@ fn proposer_apart_sets_rounds_aside() {
     let members = [(1, Roles::ACCEPTOR), (2, Roles::PROPOSER)]
         .map(|(id, roles)| Member::new(NodeId::new(id)).with_roles(roles));
     let new = || {
-        Proposer::<Inline<2, 8>>::new(NodeId::new(2), &members, Quorums::majority(1), Config::lan(), 1)
-            .unwrap()
+        Proposer::<Inline<2, 8>>::new(
+            NodeId::new(2),
+            &members,
+            Quorums::majority(1),
+            Config::lan(),
+            1,
+        )
+        .unwrap()
     };
     let mut proposer = new();
     proposer.found();
     proposer.propose(Instant::ZERO, b"x").unwrap();
     let mut records = Vec::new();
     while let Some(output) = proposer.poll() {
-        let Output::Persist(_, record) = output else { panic!("{output:?} before the rounds are on disk") };
+        let Output::Persist(_, record) = output else {
+            panic!("{output:?} before the rounds are on disk")
+        };
         records.push(match record {
             Record::Rounds { through } => Record::Rounds { through },
             _ => Record::Founded,
@@ -118,7 +126,9 @@ fn promises_and_votes_survive() {
 #[test]
 fn value_of_the_highest_vote_is_adopted() {
     let mut net = net(5, Config::lan());
-    net.node(1).receive(Instant::ZERO, NodeId::new(2), Message::Prepare { ballot: ballot(6, 2) }).unwrap();
+    net.node(1)
+        .receive(Instant::ZERO, NodeId::new(2), Message::Prepare { ballot: ballot(6, 2) })
+        .unwrap();
     net.settle();
     net.node(1).propose(Instant::ZERO, b"own").unwrap();
     net.poll_all();
@@ -191,7 +201,8 @@ fn erased_node_takes_no_part() {
 /// Votes are kept by node: one that arrives twice counts once.
 #[test]
 fn repeated_answers_count_once() {
-    let mut net = net(5, Config { learning: quorate_paxos::synod::Learning::Proposer, ..Config::lan() });
+    let mut net =
+        net(5, Config { learning: quorate_paxos::synod::Learning::Proposer, ..Config::lan() });
     net.node(1).propose(Instant::ZERO, b"x").unwrap();
     net.poll_all();
     net.sync_all();
@@ -237,7 +248,8 @@ fn dueling_proposers_come_to_an_end() {
             let members = super::members(3);
             let quorums = Quorums::majority(3);
             let mut node =
-                super::Node::new(NodeId::new(id), &members, quorums, Config::lan(), seed * 3 + id).unwrap();
+                super::Node::new(NodeId::new(id), &members, quorums, Config::lan(), seed * 3 + id)
+                    .unwrap();
             node.found();
             node
         });
@@ -266,7 +278,9 @@ fn dueling_proposers_come_to_an_end() {
 fn ballot_that_waits_for_dead_nodes_is_given_up() {
     let mut net = net(3, Config::lan());
     // node 2 has promised a ballot of node 3, which is gone
-    net.node(2).receive(Instant::ZERO, NodeId::new(3), Message::Prepare { ballot: ballot(3, 3) }).unwrap();
+    net.node(2)
+        .receive(Instant::ZERO, NodeId::new(3), Message::Prepare { ballot: ballot(3, 3) })
+        .unwrap();
     net.settle();
     net.take(|_| true);
     net.crash(3);
@@ -308,7 +322,8 @@ fn what_was_begun_is_finished_by_others() {
 /// A later proposer finds a value that was chosen, and proposes it in place of its own.
 #[test]
 fn chosen_value_stays() {
-    let mut net = net(3, Config { learning: quorate_paxos::synod::Learning::Proposer, ..Config::lan() });
+    let mut net =
+        net(3, Config { learning: quorate_paxos::synod::Learning::Proposer, ..Config::lan() });
     net.crash(3);
     net.node(1).propose(Instant::ZERO, b"x").unwrap();
     net.settle();

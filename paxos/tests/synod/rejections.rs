@@ -33,14 +33,30 @@ fn node_refuses_what_cannot_be() {
         (2, Message::Promise { ballot: Ballot::ZERO, vote: None }, Rejected::Malformed),
         (2, Message::Promise { ballot: ballot(1, 2), vote: None }, Rejected::Impossible),
         (2, Message::Promise { ballot: ballot(far, 1), vote: None }, Rejected::OutOfRange),
-        (2, Message::Promise { ballot: mine, vote: Some(vote(Ballot::ZERO, b"")) }, Rejected::Malformed),
+        (
+            2,
+            Message::Promise { ballot: mine, vote: Some(vote(Ballot::ZERO, b"")) },
+            Rejected::Malformed,
+        ),
         (2, Message::Promise { ballot: mine, vote: Some(vote(mine, b"")) }, Rejected::Impossible),
-        (2, Message::Promise { ballot: mine, vote: Some(vote(ballot(1, 0), &long)) }, Rejected::Full),
+        (
+            2,
+            Message::Promise { ballot: mine, vote: Some(vote(ballot(1, 0), &long)) },
+            Rejected::Full,
+        ),
         (2, Message::Preempted { ballot: Ballot::ZERO, promised: mine }, Rejected::Malformed),
-        (2, Message::Preempted { ballot: ballot(1, 2), promised: ballot(2, 3) }, Rejected::Impossible),
+        (
+            2,
+            Message::Preempted { ballot: ballot(1, 2), promised: ballot(2, 3) },
+            Rejected::Impossible,
+        ),
         (2, Message::Preempted { ballot: mine, promised: mine }, Rejected::Impossible),
         (2, Message::Preempted { ballot: mine, promised: ballot(far, 3) }, Rejected::OutOfRange),
-        (2, Message::Preempted { ballot: ballot(far, 1), promised: ballot(far, 3) }, Rejected::OutOfRange),
+        (
+            2,
+            Message::Preempted { ballot: ballot(far, 1), promised: ballot(far, 3) },
+            Rejected::OutOfRange,
+        ),
         (2, Message::Accepted { vote: vote(Ballot::ZERO, b"") }, Rejected::Malformed),
         (2, Message::Accepted { vote: vote(ballot(far + 9, 2), b"") }, Rejected::OutOfRange),
         (2, Message::Accepted { vote: vote(ballot(2, 2), &long) }, Rejected::Full),
@@ -65,7 +81,8 @@ fn promises_that_contradict_each_other_are_refused() {
     net.node(1).propose(Instant::ZERO, b"x").unwrap();
     net.poll_all();
     net.sync_all();
-    let promise = |value| Message::Promise { ballot: ballot(1, 1), vote: Some(vote(ballot(1, 0), value)) };
+    let promise =
+        |value| Message::Promise { ballot: ballot(1, 1), vote: Some(vote(ballot(1, 0), value)) };
     let receive = |net: &mut crate::common::Net<super::Node>, from, message| {
         net.node(1).receive(Instant::ZERO, NodeId::new(from), message)
     };

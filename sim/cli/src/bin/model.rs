@@ -1,4 +1,4 @@
-//! Explores elections, Raft, registers of the quorum store and hand-overs of a range exhaustively within bounds: all cases, those of a model, or those whose
+//! Explores elections, Raft, Paxos, registers of the quorum store and hand-overs of a range exhaustively within bounds: all cases, those of a model, or those whose
 //! name has all the words given.
 
 use std::process::ExitCode;
@@ -7,6 +7,7 @@ use quorate_core::{Drift, NodeId};
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
 use quorate_election_sim::{ElectionMachine, ModelledElection};
+use quorate_paxos_sim::{Layout, ModelledSynod};
 use quorate_raft::Change;
 use quorate_raft_sim::{ModelledRaft, Request};
 use quorate_ring::quorum::ReadRepair;
@@ -41,7 +42,7 @@ const FEW: Bounds = Bounds {
 const TWO: Bounds = Bounds { in_flight: 2, ..FEW };
 
 /// The models: each name of a case begins with one.
-const MODELS: &[&str] = &["bully", "ring", "raft", "quorum", "migration"];
+const MODELS: &[&str] = &["bully", "ring", "raft", "paxos", "quorum", "migration"];
 
 /// What is explored: a name, the nodes, how they behave, and what may happen.
 const CASES: &[(&str, usize, Explore, Config, Bounds)] = &[
@@ -88,6 +89,22 @@ const RAFT: &[(&str, Bounds)] = &[
     ("raft members joint", Bounds { commands: 1, crashes: 1, ..FEW }),
     ("raft members joint", Bounds { timeouts: 2, commands: 1, crashes: 0, ..TWO }),
 ];
+
+/// One decision: which nodes there are, the sizes of quorums, and what may happen. Each step must be one of the abstract algorithm.
+const PAXOS: &[(&str, Layout, (u8, u8), Bounds)] = &[
+    ("paxos", Layout::Together(3), (2, 2), DUEL),
+    ("paxos timeout", Layout::Together(3), (2, 2), Bounds { timeouts: 1, ..DUEL }),
+    ("paxos crash", Layout::Together(3), (2, 2), Bounds { crashes: 1, ..DUEL }),
+    ("paxos losses", Layout::Together(3), (2, 2), Bounds { losses: 1, duplicates: 1, ..DUEL }),
+    ("paxos one and three", Layout::Together(3), (1, 3), Bounds { in_flight: 3, ..DUEL }),
+    ("paxos three and one", Layout::Together(3), (3, 1), Bounds { in_flight: 3, ..DUEL }),
+    ("paxos apart", Layout::Apart(3), (2, 2), Bounds { in_flight: 3, ..DUEL }),
+    ("paxos apart crash", Layout::Apart(3), (2, 2), Bounds { crashes: 1, ..DUEL }),
+];
+
+/// Two nodes propose at any time; disks are slow.
+const DUEL: Bounds =
+    Bounds { timeouts: 0, crashes: 0, commands: 2, in_flight: 2, slow_disks: true, ..FEW };
 
 /// Every message arrives some time, or later than anybody looks. Clients give as many commands as they have.
 const QUIET: Bounds = Bounds { timeouts: 0, crashes: 0, commands: u8::MAX, in_flight: 0, ..FEW };
@@ -248,6 +265,10 @@ fn main() -> ExitCode {
     }
     for (name, bounds) in RAFT.iter().filter(|case| chosen(case.0)) {
         passed &= report(name, 3, bounds, &run_raft(name, *bounds));
+    }
+    for (name, roles, (one, two), bounds) in PAXOS.iter().filter(|case| chosen(case.0)) {
+        let subject = ModelledSynod { roles: *roles, one: *one, two: *two, proposing: 2 };
+        passed &= report(name, subject.nodes(), bounds, &explore(subject, *bounds, 2));
     }
     for (name, clients, repair, bounds) in REGISTERS.iter().filter(|case| chosen(case.0)) {
         passed &= run_register(name, (clients, *repair, *bounds));
