@@ -76,6 +76,15 @@ pub(super) const MUTATED_CRATES: &[MutatedCrate] = &[
         doc_examples: true,
     },
     MutatedCrate {
+        folder: "paxos",
+        features: FEATURES,
+        targets: &[
+            Target { package: "quorate-paxos", programs: OWN, features: FEATURES },
+            simulator("quorate-paxos-sim", &["--test=all"]),
+        ],
+        doc_examples: true,
+    },
+    MutatedCrate {
         folder: "raft",
         features: "alloc,serde",
         targets: &[
