@@ -243,10 +243,10 @@ impl<S: Storage> FastPaxos<S> {
     fn handle(&mut self, from: NodeId, message: Message<'_>) -> Result<(), Rejected> {
         let seen = self.seen();
         match message {
-            Message::Prepare { .. }
-            | Message::Accept { .. }
-            | Message::Learn
-            | Message::Propose { .. } => self.acceptor.handle(&self.base, from, (&message, seen)),
+            Message::Prepare { .. } | Message::Accept { .. } | Message::Learn => {
+                self.acceptor.handle(&self.base, from, (&message, seen))
+            }
+            Message::Propose { value } => self.acceptor.handle_proposal(&self.base, from, value),
             Message::Accepted { vote } => {
                 let index = self.base.sender(from, Roles::ACCEPTOR)?;
                 self.handle_vote(index, vote, seen)?;

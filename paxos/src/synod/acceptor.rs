@@ -304,19 +304,27 @@ impl<S: Storage> AcceptorState<S> {
                     self.owe(index, |owed| owed.accept = owed.accept.max(vote.ballot));
                 }
             }
-            Message::Propose { value } => {
-                let index = base.sender(from, Roles::PROPOSER)?;
-                if base.founded {
-                    if self.accept_fast(value)? {
-                        self.owe_learners(base, index);
-                    }
-                    self.owe(index, |owed| owed.accept = owed.accept.max(Ballot::FAST));
-                }
-            }
             _ => {
                 let index = base.sender(from, Roles::default())?;
                 self.owe(index, |owed| owed.learn = base.founded);
             }
+        }
+        Ok(())
+    }
+
+    /// Takes a proposal in the fast ballot.
+    pub(crate) fn handle_proposal(
+        &mut self,
+        base: &Base<S>,
+        from: NodeId,
+        value: &[u8],
+    ) -> Result<(), Rejected> {
+        let index = base.sender(from, Roles::PROPOSER)?;
+        if base.founded {
+            if self.accept_fast(value)? {
+                self.owe_learners(base, index);
+            }
+            self.owe(index, |owed| owed.accept = owed.accept.max(Ballot::FAST));
         }
         Ok(())
     }
