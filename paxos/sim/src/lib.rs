@@ -6,6 +6,8 @@
 
 pub mod abstract_paxos;
 mod attempts;
+mod disk;
+pub mod hostile;
 #[cfg(feature = "model")]
 mod modelled;
 mod node;

@@ -4,6 +4,7 @@ use quorate_paxos::Roles;
 use quorate_sim::Marks;
 
 use crate::Setup;
+use crate::disk::Disk;
 use crate::parse::{Ballot, FAST, Said, Value, Vote, Written};
 use crate::setup::{For, Kind};
 
@@ -30,17 +31,6 @@ pub struct Oracle {
     proposed: Vec<BTreeSet<Value>>,
     /// What rare things happened.
     pub marks: Marks,
-}
-
-/// What the records of a node amount to.
-#[derive(Clone, Default, Debug)]
-struct Disk {
-    is_founded: bool,
-    promised: Ballot,
-    vote: Option<Vote>,
-    rounds: u64,
-    /// What they were before a checkpoint took their place.
-    before: Option<Box<Disk>>,
 }
 
 /// Whether something holds, or what does not.
@@ -124,11 +114,7 @@ impl Oracle {
     pub(crate) fn check_checkpoint(&mut self, node: usize) -> Checked {
         let Some(disk) = self.disks.get_mut(node) else { return Ok(()) };
         let Some(before) = disk.before.take() else { return Ok(()) };
-        let kept = disk.promised >= before.promised
-            && disk.rounds >= before.rounds
-            && disk.is_founded >= before.is_founded
-            && (disk.vote == before.vote || disk.voted() > before.voted());
-        if kept {
+        if disk.includes(&before) {
             return Ok(());
         }
         Err(format!("the checkpoint of node {} makes {before:?} {disk:?}", node + 1))
@@ -142,28 +128,15 @@ impl Oracle {
         if erased {
             return Err(format!("node {name} was erased, and writes {record:?}"));
         }
+        let before = disk.apply(&record).map_err(|what| format!("node {name} {what}"))?;
         match record {
-            Written::Founded => disk.is_founded = true,
-            Written::Rounds(through) if through < disk.rounds => {
-                return Err(format!("node {name} sets aside {through} after {}", disk.rounds));
-            }
-            Written::Rounds(through) => disk.rounds = through,
             Written::Promised(ballot) => {
-                let vote = disk.promise(ballot).map_err(|what| format!("node {name} {what}"))?;
-                self.promises.entry(ballot).or_default().entry(node).or_insert(vote);
+                self.promises.entry(ballot).or_default().entry(node).or_insert(before);
+                Ok(())
             }
-            Written::Accepted(vote) => {
-                let before = disk.vote.clone();
-                disk.promise(vote.0).map_err(|what| format!("node {name} {what} by a vote"))?;
-                if let Some(before) = before.filter(|before| before.0 == vote.0 && *before != vote)
-                {
-                    return Err(format!("node {name} votes for {vote:?} after {before:?}"));
-                }
-                disk.vote = Some(vote.clone());
-                self.voted(node, vote)?;
-            }
+            Written::Accepted(vote) => self.voted(node, vote),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// A vote is on record.
@@ -243,18 +216,7 @@ impl Oracle {
             return Err(format!("node {name} was erased, and says {said:?}"));
         }
         let Some(disk) = self.disks.get(node) else { return Ok(()) };
-        let is_kept = match &said {
-            Said::Prepare(ballot) => {
-                disk.is_founded && disk.rounds.max(disk.promised.0) >= ballot.0
-            }
-            Said::Promise(ballot, vote) => {
-                disk.is_founded && disk.promised >= *ballot && disk.vote_below(*ballot) == *vote
-            }
-            Said::Accepted(vote) => disk.is_founded && disk.vote.as_ref() == Some(vote),
-            Said::Preempted(ballot, promised) => disk.promised >= *promised && promised > ballot,
-            _ => true,
-        };
-        if !is_kept {
+        if !disk.keeps(&said) {
             return Err(format!("node {name} says {said:?}, and its disk holds {disk:?}"));
         }
         match said {
@@ -388,24 +350,5 @@ impl Oracle {
     /// Whether a node can vote.
     pub(crate) fn is_acceptor(&self, node: usize) -> bool {
         self.setup.has_roles(node, Roles::ACCEPTOR)
-    }
-}
-
-impl Disk {
-    fn voted(&self) -> Ballot {
-        self.vote.as_ref().map_or((0, 0), |vote| vote.0)
-    }
-
-    fn vote_below(&self, ballot: Ballot) -> Option<Vote> {
-        self.vote.clone().filter(|vote| vote.0 < ballot)
-    }
-
-    /// A promise is on record; the last vote before it.
-    fn promise(&mut self, ballot: Ballot) -> Result<Option<Vote>, String> {
-        if ballot < self.promised || ballot < FAST {
-            return Err(format!("promises {ballot:?} after {:?}", self.promised));
-        }
-        self.promised = ballot;
-        Ok(self.vote.clone())
     }
 }

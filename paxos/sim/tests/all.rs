@@ -1,4 +1,5 @@
 //! The tests of Paxos in the simulator: `cargo xtask mutants` runs them with each mutant that the tests beside the machines let
 //! pass.
 
+mod hostile;
 mod seeds;

@@ -1,0 +1,40 @@
+//! Hostile inputs to nodes of Paxos: random ones, and the corpus that fuzzing left behind (`cargo xtask fuzz`).
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "../../../fuzz/replay.rs"]
+mod corpus;
+
+use corpus::replay;
+use quorate_core::{Declared, Rng};
+use quorate_paxos::synod::Message;
+use quorate_paxos_sim::hostile;
+use quorate_sim::hostile::Outcomes;
+
+#[test]
+fn decoder_corpus_passes() {
+    replay("paxos_decode", hostile::decode);
+}
+
+#[test]
+fn input_corpus_passes() {
+    replay("paxos_inputs", hostile::inputs);
+}
+
+#[test]
+fn random_inputs_pass() {
+    let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    let mut rng = Rng::new(1);
+    let mut outcomes = Outcomes::default();
+    for round in 0..rounds.unwrap_or(4_000) {
+        let len = rng.below(200) as usize;
+        let data: Vec<u8> = (0..len).map(|_| rng.next_u64() as u8).collect();
+        hostile::decode(&data).unwrap_or_else(|what| panic!("round {round}: {what}\n{data:?}"));
+        let result = hostile::outcomes(&data);
+        outcomes.merge(result.unwrap_or_else(|what| panic!("round {round}: {what}\n{data:?}")));
+    }
+    println!("{outcomes}");
+    let mut names = Message::SHAPE.variants.iter().map(|variant| variant.name);
+    let accepted = names.all(|name| outcomes.accepted(name) >= 20);
+    let rejected = outcomes.rejected_kinds();
+    assert!(accepted && rejected >= 20, "{rejected} kinds of rejections\n{outcomes}");
+}
