@@ -53,6 +53,7 @@ pub const REQUIRED_MARKS: &[&str] = &[
     "free choice after a collision",
     "grid",
     "learners hear acceptors",
+    "nobody proposes after a vote",
     "only proposers learn",
     "own value proposed",
     "possibly chosen value recovered",

@@ -1,7 +1,7 @@
 use core::marker::PhantomData;
 
 use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Shown, Wire};
-use quorate_paxos::synod::{Event, Message, Record};
+use quorate_paxos::synod::{Event, Learning, Message, Record};
 use quorate_paxos::{ProposeError, Roles, Storage};
 use quorate_sim::{Access, LEADER_TIMEOUTS, Marks, Subject, Swarm};
 
@@ -37,6 +37,8 @@ pub struct PaxosSubject<S: Storage> {
     away: Vec<usize>,
     /// One of the others was asked to propose since.
     is_proposed: bool,
+    /// Nobody proposes or asks then, if a node is there that has voted: it finishes what others have begun.
+    is_quiet: bool,
     lost: Vec<usize>,
     /// How often somebody has learned, or knew once faults had ended.
     completed: u64,
@@ -54,6 +56,9 @@ struct Client {
     /// It was founded, and its record of that was durable.
     is_set_up: bool,
 }
+
+/// A node asks five times before it finishes what others have begun; the first time one interval after it has voted.
+const ASKS: u64 = 6;
 
 /// No restarts are asked for in the last so many µs of faults.
 const RESTART_MARGIN_US: u64 = 500_000;
@@ -151,6 +156,7 @@ impl<S: Storage> Subject for PaxosSubject<S> {
 
     fn new(swarm: &Swarm, mut rng: Rng) -> Self {
         let setup = Setup::draw(&mut rng, swarm.nodes);
+        let is_quiet = setup.config.learning != Learning::Proposer && rng.chance(1, 4);
         let begin_us = match rng.below(8) {
             0..=3 => rng.below(200_000),
             4..=6 => rng.below(swarm.chaos_us),
@@ -172,6 +178,7 @@ impl<S: Storage> Subject for PaxosSubject<S> {
             is_healed: false,
             away: Vec::new(),
             is_proposed: false,
+            is_quiet,
             lost: Vec::new(),
             completed: 0,
             storage: PhantomData,
@@ -181,7 +188,10 @@ impl<S: Storage> Subject for PaxosSubject<S> {
 
     /// An eighth of the time in which a value is chosen, as a run waits for eight.
     fn timeout_us(&self) -> u64 {
-        settle_us(&self.setup.config).div_ceil(LEADER_TIMEOUTS)
+        let config = &self.setup.config;
+        // a node that finishes what others have begun has asked in vain before
+        let asks_us = if self.is_quiet { ASKS * config.learn_us } else { 0 };
+        (settle_us(config) + asks_us).div_ceil(LEADER_TIMEOUTS)
     }
 
     fn boot(&mut self, node: usize) -> Result<Node<S>, String> {
@@ -340,6 +350,18 @@ impl<S: Storage> Subject for PaxosSubject<S> {
         if self.now_us < self.begin_us && !self.is_healed {
             return Ok(wait);
         }
+        let nodes = 0..access.nodes();
+        let mut up = nodes.filter_map(|node| access.peek(node)).filter(|node| !node.is_muted);
+        if self.is_quiet && self.is_healed && up.clone().all(|node| node.decided().is_none()) {
+            let finishes = |node: &Node<S>| {
+                let has_learner = matches!(node.role, Role::Synod(_) | Role::Fast(_));
+                has_learner && !node.status().accepted.is_zero()
+            };
+            if up.any(finishes) {
+                access.marks.hit("nobody proposes after a vote");
+                return Ok(wait);
+            }
+        }
         let choice = self.rng.below(1_000);
         if let Some(machine) = access.machine(node).filter(|machine| !machine.is_muted) {
             if self.is_healed || choice < self.propose {
@@ -369,7 +391,8 @@ impl<S: Storage> Subject for PaxosSubject<S> {
             self.is_proposed = false;
         }
         machine.is_muted = self.away.contains(&node);
-        if !machine.is_muted && self.setup.has_roles(node, Roles::PROPOSER) && !self.is_proposed {
+        let may_propose = !machine.is_muted && self.setup.has_roles(node, Roles::PROPOSER);
+        if may_propose && !self.is_proposed && !self.is_quiet {
             self.is_proposed = true;
             let result = self.propose(node, now, machine);
             self.note(result);
