@@ -225,10 +225,6 @@ impl<S: Storage> FastPaxos<S> {
         self.learner.decided()
     }
 
-    fn seen(&self) -> u64 {
-        self.proposer.seen().max(self.acceptor.promised().round)
-    }
-
     /// A vote was heard of: in an answer to this node or to all, or in a promise.
     fn handle_vote(&mut self, index: usize, vote: Vote<'_>, seen: u64) -> Result<(), Rejected> {
         if vote.ballot.is_zero() {
@@ -241,7 +237,7 @@ impl<S: Storage> FastPaxos<S> {
     }
 
     fn handle(&mut self, from: NodeId, message: Message<'_>) -> Result<(), Rejected> {
-        let seen = self.seen();
+        let seen = self.proposer.seen(); // of its acceptor as well
         match message {
             Message::Prepare { .. } | Message::Accept { .. } | Message::Learn => {
                 self.acceptor.handle(&self.base, from, (&message, seen))
@@ -378,7 +374,7 @@ impl<S: Storage> FastPaxos<S> {
     /// It asks in vain: it finishes what was begun.
     fn finish_for_others(&mut self) {
         let Self { base, proposer, learner, .. } = self;
-        let is_due = learner.asked() > PATIENCE && learner.decided().is_none();
+        let is_due = learner.asked() >= PATIENCE && learner.decided().is_none();
         if is_due && base.founded && proposer.phase() == Phase::Idle {
             learner.ask_from(base.now.after(base.config.learn_us));
             proposer.begin(base.now, &base.group, &base.config);

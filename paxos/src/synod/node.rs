@@ -198,10 +198,6 @@ impl<S: Storage> Synod<S> {
         self.learner.decided()
     }
 
-    fn seen(&self) -> u64 {
-        self.proposer.seen().max(self.acceptor.promised().round)
-    }
-
     /// What the roles of this node say to each other, which takes no messages.
     fn advance(&mut self) {
         let Self { base, acceptor, proposer, .. } = self;
@@ -260,7 +256,7 @@ impl<S: Storage> Synod<S> {
     /// It asks in vain: it finishes what was begun.
     fn finish_for_others(&mut self) {
         let Self { base, proposer, learner, .. } = self;
-        let is_due = learner.asked() > PATIENCE && learner.decided().is_none();
+        let is_due = learner.asked() >= PATIENCE && learner.decided().is_none();
         if is_due && base.founded && proposer.phase() == Phase::Idle {
             learner.ask_from(base.now.after(base.config.learn_us));
             proposer.begin(base.now, &base.group, &base.config);
@@ -322,7 +318,7 @@ impl<S: Storage> Machine for Synod<S> {
         message: Message<'_>,
     ) -> Result<(), Rejected> {
         self.tick(now);
-        let seen = self.seen();
+        let seen = self.proposer.seen(); // of its acceptor as well
         let Self { base, acceptor, proposer, learner } = self;
         let result = match message {
             Message::Prepare { .. } | Message::Accept { .. } | Message::Learn => {

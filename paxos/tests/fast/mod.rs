@@ -247,3 +247,56 @@ fn one_value_is_chosen_whatever_happens() {
     }
     assert!(fast > 20 && classic > 20, "{fast} in the fast ballot, {classic} in classic ones");
 }
+
+/// A classic ballot that begins while this node waits for votes in the fast one ends that.
+#[test]
+fn fast_ballot_is_given_up_for_a_classic_one() {
+    let mut net = net(FastQuorums::minimal(3), 1);
+    net.node(1).propose(Instant::ZERO, b"x").unwrap();
+    net.poll_all();
+    net.sync_all();
+    assert_eq!(net.node(1).status().phase, Phase::Fast);
+    let prepare = Message::Prepare { ballot: ballot(2, 2) };
+    net.node(1).receive(Instant::ZERO, NodeId::new(2), prepare).unwrap();
+    assert_eq!(net.node(1).status().phase, Phase::Fast, "the promise is on no disk");
+    net.poll_all();
+    net.sync_all();
+    assert_eq!(net.node(1).status().phase, Phase::BackingOff);
+    let wait_us = net.node(1).deadline().unwrap().since(Instant::ZERO);
+    assert!(wait_us < Config::lan().backoff_us, "{wait_us}");
+    net.tick(wait_us);
+    assert_eq!(net.node(1).status().ballot, ballot(3, 1));
+}
+
+/// A fast quorum that is not there is waited for no longer than `retry_us`.
+#[test]
+fn fast_ballot_without_enough_nodes_is_followed_by_a_classic_one() {
+    let mut net = net(FastQuorums::minimal(3), 1);
+    net.crash(3);
+    net.node(1).propose(Instant::ZERO, b"x").unwrap();
+    net.settle();
+    assert_eq!(net.decided(), None);
+    assert_eq!(net.node(1).deadline(), Some(Instant::ZERO.after(Config::lan().retry_us)));
+    net.wait();
+    net.settle();
+    assert_eq!(net.host(1).decided, [b"x"]);
+    assert_eq!(net.node(1).status().accepted, ballot(2, 1));
+}
+
+/// A proposer that is gone, and votes that are not enough: those that voted finish it.
+#[test]
+fn what_was_begun_is_finished_by_others() {
+    let mut net = net(FastQuorums::minimal(3), 1);
+    net.node(1).propose(Instant::ZERO, b"x").unwrap();
+    net.poll_all();
+    net.deliver_if(|sent| sent.to == NodeId::new(2));
+    net.crash(1);
+    net.sync_all();
+    net.take(|_| true);
+    for _ in 0..40 {
+        net.settle();
+        net.wait();
+    }
+    assert_eq!(net.host(2).decided, [b"x"]);
+    assert_eq!(net.host(3).decided, [b"x"]);
+}

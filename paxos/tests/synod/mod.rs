@@ -1,6 +1,7 @@
 //! One decision.
 
 mod counts;
+mod edges;
 mod learning;
 mod pitfalls;
 mod quorums;
