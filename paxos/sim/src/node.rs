@@ -1,7 +1,9 @@
 use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Rejected, Rejections, Ticket};
 use quorate_paxos::fast::FastPaxos;
-use quorate_paxos::synod::{Acceptor, Event, Learner, Message, Proposer, Record, Status, Synod};
-use quorate_paxos::{ConfigError, ProposeError, Roles, Storage};
+use quorate_paxos::synod::{
+    Acceptor, Event, Learner, Message, Phase, Proposer, Record, Status, Synod,
+};
+use quorate_paxos::{Ballot, ConfigError, ProposeError, Roles, Storage};
 
 use crate::Setup;
 
@@ -14,6 +16,8 @@ pub struct Node<S: Storage> {
     pub is_muted: bool,
     /// The last time that the machine was told: a ticket comes without one.
     pub(crate) told_at: Instant,
+    /// From whom it heard votes in its last ballot, while it asked for them.
+    pub(crate) voters: Vec<(Ballot, NodeId)>,
 }
 
 /// The machine.
@@ -61,7 +65,7 @@ impl<S: Storage> Node<S> {
         } else {
             Role::Proposer(Proposer::new(id, members, *quorums, *config, seed)?)
         };
-        Ok(Self { role, is_muted: false, told_at: Instant::ZERO })
+        Ok(Self { role, is_muted: false, told_at: Instant::ZERO, voters: Vec::new() })
     }
 
     /// It is set up.
@@ -144,7 +148,16 @@ impl<S: Storage> Machine for Node<S> {
             return Ok(());
         }
         self.told_at = self.told_at.max(now);
-        each!(&mut self.role, machine => machine.receive(now, from, message))
+        let result = each!(&mut self.role, machine => machine.receive(now, from, message));
+        let status = self.status();
+        self.voters.retain(|(ballot, _)| *ballot == status.ballot);
+        if let (Ok(()), Message::Accepted { vote }) = (result, message)
+            && vote.ballot == status.ballot
+            && status.phase == Phase::Accepting
+        {
+            self.voters.push((vote.ballot, from));
+        }
+        result
     }
 
     fn tick(&mut self, now: Instant) {

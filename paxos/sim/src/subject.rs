@@ -1,13 +1,13 @@
 use core::marker::PhantomData;
 
 use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Shown, Wire};
-use quorate_paxos::synod::{Event, Learning, Message, Record};
-use quorate_paxos::{ProposeError, Roles, Storage};
+use quorate_paxos::synod::{Event, Learning, Message, Phase, Record};
+use quorate_paxos::{Ballot, ProposeError, Roles, Storage};
 use quorate_sim::{Access, LEADER_TIMEOUTS, Marks, Subject, Swarm};
 
 use crate::attempts::{Attempts, BackOffs};
 use crate::parse::{self, Said};
-use crate::setup::{MAX_VALUE, settle_us};
+use crate::setup::{For, MAX_VALUE, settle_us};
 use crate::{Node, Oracle, Role, Setup};
 
 /// Clients that propose different values at different nodes, and ask, and an operator who restarts nodes in the middle of something.
@@ -204,7 +204,6 @@ impl<S: Storage> Subject for PaxosSubject<S> {
         self.oracle.check_checkpoint(node)?;
         let status = machine.status();
         let (promised, accepted) = self.oracle.on_disk(node);
-        let pair = |ballot: quorate_paxos::Ballot| (ballot.round, ballot.node.get());
         let is_acceptor = self.oracle.is_acceptor(node);
         let has = (pair(status.promised), pair(status.accepted));
         if is_acceptor && has != (promised, accepted) {
@@ -326,6 +325,19 @@ impl<S: Storage> Subject for PaxosSubject<S> {
         self.take_violation()?;
         if machine.decided().is_some_and(|value| self.oracle.chosen() != Some(value)) {
             return Err(format!("node {} knows something else than what was chosen", node + 1));
+        }
+        let status = machine.status();
+        // it hears its own acceptor when all that this has promised is on disk
+        let is_durable =
+            self.oracle.on_disk(node) == (pair(status.promised), pair(status.accepted));
+        let own = is_durable && status.accepted == status.ballot;
+        let has_answered = |one: usize| {
+            let id = NodeId::new(one as u64 + 1);
+            (one == node && own) || machine.voters.contains(&(status.ballot, id))
+        };
+        let is_asking = status.phase == Phase::Accepting && !machine.is_muted;
+        if is_asking && self.setup.is_quorum(For::Votes, has_answered) {
+            return Err(format!("node {} does not know what its ballot has chosen", node + 1));
         }
         Ok(())
     }
@@ -460,6 +472,11 @@ impl<S: Storage> Subject for PaxosSubject<S> {
         let value = self.oracle.chosen().unwrap_or_default();
         value.iter().fold(self.completed, |sum, &byte| sum.wrapping_mul(31) ^ u64::from(byte))
     }
+}
+
+/// A ballot as the oracle has it.
+fn pair(ballot: Ballot) -> parse::Ballot {
+    (ballot.round, ballot.node.get())
 }
 
 /// Whether a node is there and knows what was chosen.
