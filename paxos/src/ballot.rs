@@ -38,8 +38,8 @@ impl Ballot {
     /// The last round there is: 2^62 - 1.
     pub const MAX_ROUND: u64 = (1 << 62) - 1;
 
-    /// How far the round of another node's message may be ahead of all that a node has seen: 2^32. What is further is refused, so that one
-    /// message of a broken node cannot use up the rounds there are.
+    /// How far the round of another node's ballot may be ahead of all that a node has seen: 2^32. What is further is refused, so that a
+    /// broken node needs 2^30 messages to use up the rounds there are.
     pub const MAX_AHEAD: u64 = 1 << 32;
 
     /// The ballot of a node in a round.
@@ -54,7 +54,7 @@ impl Ballot {
         Self { round, node }
     }
 
-    /// Whether it is [`ZERO`](Self::ZERO).
+    /// Whether it is no ballot: its round is 0.
     ///
     /// ```
     /// use quorate_paxos::Ballot;

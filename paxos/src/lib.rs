@@ -20,7 +20,7 @@
 //! |---|---|
 //! | `alloc` | the storage `Heap` |
 //! | `std` | implies `alloc` |
-//! | `serde` | `Serialize` and `Deserialize` for configurations and plain data |
+//! | `serde` | `Serialize` and `Deserialize` for configurations, ballots and roles |
 //! | `defmt` | `defmt::Format` for events, errors and plain data |
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -4,13 +4,15 @@ use crate::ConfigError;
 use crate::storage::Storage;
 
 /// What a member does (Lamport, "Paxos Made Simple", 2001, section 2.1: "we let the three roles be performed by three classes of
-/// agents"). One node may have several.
+/// agents").
+///
+/// A node has all roles ([`Synod`](crate::synod::Synod)), or one; a proposer may be listed as a learner, too, and learns in any case.
 ///
 /// ```
 /// use quorate_paxos::Roles;
-/// let roles = Roles::ACCEPTOR.and(Roles::LEARNER);
-/// assert!(roles.contains(Roles::LEARNER) && !roles.contains(Roles::PROPOSER));
-/// assert_eq!(roles.and(Roles::PROPOSER), Roles::ALL);
+/// let roles = Roles::PROPOSER.and(Roles::LEARNER);
+/// assert!(roles.contains(Roles::LEARNER) && !roles.contains(Roles::ACCEPTOR));
+/// assert_eq!(roles.and(Roles::ACCEPTOR), Roles::ALL);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -50,7 +52,7 @@ impl Roles {
     }
 }
 
-/// A node of an instance, what it does, and how many votes it has as an acceptor. All nodes are given the same members.
+/// A node of an instance, what it does, and how many votes it has as an acceptor. All nodes are given the same members, in any order.
 ///
 /// ```
 /// use quorate_core::{NodeId, Votes};
@@ -133,6 +135,14 @@ impl<S: Storage> Group<S> {
                 return Err(ConfigError::DuplicateMember(member.id));
             }
             list.push(member).map_err(|_| ConfigError::TooManyMembers)?;
+            // in the order of the ids: the places in a grid do not depend on that of the list
+            let mut at = list.len().saturating_sub(1);
+            while let Some([before, last]) = list.get_mut(at.saturating_sub(1)..=at)
+                && before.id > last.id
+            {
+                core::mem::swap(before, last);
+                at = at.saturating_sub(1);
+            }
         }
         let me = list.iter().position(|member| member.id == id).ok_or(ConfigError::NotAMember)?;
         let group = Self { members: list, quorums, me };
@@ -142,7 +152,8 @@ impl<S: Storage> Group<S> {
         if has != Some(roles) && !(learns && has == Some(roles.and(Roles::LEARNER))) {
             return Err(ConfigError::Roles);
         }
-        if !quorums.is_for(group.acceptors().map(|member| member.votes)) {
+        let is_ever_met = group.is_quorum(Phase::One, |_| true);
+        if !is_ever_met || !quorums.is_for(group.acceptors().map(|member| member.votes)) {
             return Err(ConfigError::Quorums);
         }
         Ok(group)

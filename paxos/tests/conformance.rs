@@ -106,8 +106,7 @@ impl<M: Whole, const DECIDES: bool> Specimen for Application<M, DECIDES> {
     const MESSAGES_PER_SECOND: u64 = 2 * UNASKED;
     const ANSWERS_PER_MESSAGE: u64 = 1;
     const ACT_US: u64 = 60_000;
-    const REJECTED: &'static [Rejected] =
-        &[Rejected::UnknownSender, Rejected::OutOfRange, Rejected::Impossible];
+    const REJECTED: &'static [Rejected] = &[Rejected::UnknownSender, Rejected::Impossible];
 
     fn new(node: usize) -> Self {
         Self { id: NodeId::new(node as u64 + 1), machine: PhantomData }

@@ -1,8 +1,8 @@
 //! Fast Paxos, for one decision: a value that nobody contends with is chosen two message delays after it was proposed, where
 //! [`synod`](crate::synod) takes four (Lamport, "Fast Paxos", Distributed Computing 19(2), 2006).
 //!
-//! In the fast ballot, the first one, a proposer sends its value to the acceptors without asking before, and each votes for the first value
-//! that it gets. It takes larger quorums for that: [`FastQuorums`]. If they vote for different values, or too few of them are there, a classic
+//! In the fast ballot, the first one, a proposer sends its value straight to the acceptors, and each votes for the first value that it
+//! gets. It takes larger quorums for that: [`FastQuorums`]. If they vote for different values, or too few of them are there, a classic
 //! ballot follows, which finds out what may have been chosen.
 //!
 //! Messages and records are those of [`synod`](crate::synod), and so is the [`Config`] (learning is always direct).
@@ -24,9 +24,6 @@ use crate::{Ballot, ConfigError, Member, ProposeError, Roles, Storage};
 pub use crate::synod::Config;
 pub use quorums::FastQuorums;
 use votes::Votes;
-
-/// After how many questions without an outcome a node finishes what others have begun.
-const PATIENCE: u8 = 4;
 
 /// A node of Fast Paxos with all roles, as a [`Machine`].
 ///
@@ -84,7 +81,7 @@ const PATIENCE: u8 = 4;
 ///
 /// A node whose disk was erased takes no part, see [`synod`](crate::synod#when-a-disk-is-erased).
 ///
-/// RAM: that of a `Synod`, and a value for each member.
+/// RAM: that of a `Synod`, and for each member a value and 32 bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FastPaxos<S: Storage> {
     base: Base<S>,
@@ -184,15 +181,18 @@ impl<S: Storage> FastPaxos<S> {
         self.proposer.want(value)?;
         self.base.advance_to(now);
         let Base { group, config, now, .. } = &self.base;
-        if !self.proposer.begin_fast(*now, group, config) {
+        // where this node has voted for another value, its own would only collide
+        let is_first = self.acceptor.promised().is_zero();
+        if !(is_first && self.proposer.begin_fast(*now, group, config)) {
             self.proposer.begin_if_idle(*now, group, config);
         }
         self.advance();
         Ok(())
     }
 
-    /// Asks what was chosen, now and every [`learn_us`](Config::learn_us) until it knows; and finishes what others have begun, if that
-    /// does not tell. If nothing was proposed, there is nothing to learn, and it goes on asking.
+    /// Asks what was chosen, now and every [`learn_us`](Config::learn_us) until it knows, less and less often; and finishes what others
+    /// have begun, if that does not tell. If nothing was proposed, there is nothing to learn, and it goes on: the interval doubles with
+    /// every four questions, up to 64 times, and after each four of them every node writes a promise.
     ///
     /// ```
     /// # use quorate_core::{Instant, Machine, NodeId, Output};
@@ -205,7 +205,7 @@ impl<S: Storage> FastPaxos<S> {
     /// ```
     pub fn learn(&mut self, now: Instant) {
         self.base.advance_to(now);
-        self.learner.ask_from(self.base.now);
+        self.learner.ask(self.base.now);
         self.tick(now);
     }
 
@@ -226,11 +226,11 @@ impl<S: Storage> FastPaxos<S> {
     }
 
     /// A vote was heard of: in an answer to this node or to all, or in a promise.
-    fn handle_vote(&mut self, index: usize, vote: Vote<'_>, seen: u64) -> Result<(), Rejected> {
+    fn handle_vote(&mut self, index: usize, vote: Vote<'_>) -> Result<(), Rejected> {
         if vote.ballot.is_zero() {
             return Err(Rejected::Malformed);
         }
-        if !vote.ballot.is_in_range(seen) {
+        if vote.ballot.round > Ballot::MAX_ROUND {
             return Err(Rejected::OutOfRange);
         }
         self.votes.record(index, vote)
@@ -238,6 +238,12 @@ impl<S: Storage> FastPaxos<S> {
 
     fn handle(&mut self, from: NodeId, message: Message<'_>) -> Result<(), Rejected> {
         let seen = self.proposer.seen(); // of its acceptor as well
+        if let Message::Prepare { ballot } | Message::Accept { vote: Vote { ballot, .. } } = message
+            && ballot.round <= Ballot::FAST.round
+        {
+            // classic ballots have higher rounds
+            return self.base.sender(from, Roles::PROPOSER).and(Err(Rejected::Malformed));
+        }
         match message {
             Message::Prepare { .. } | Message::Accept { .. } | Message::Learn => {
                 self.acceptor.handle(&self.base, from, (&message, seen))
@@ -245,7 +251,7 @@ impl<S: Storage> FastPaxos<S> {
             Message::Propose { value } => self.acceptor.handle_proposal(&self.base, from, value),
             Message::Accepted { vote } => {
                 let index = self.base.sender(from, Roles::ACCEPTOR)?;
-                self.handle_vote(index, vote, seen)?;
+                self.handle_vote(index, vote)?;
                 self.proposer.on_accepted(&self.base, from, vote.ballot);
                 Ok(())
             }
@@ -256,7 +262,7 @@ impl<S: Storage> FastPaxos<S> {
                     return Err(Rejected::Impossible);
                 }
                 if let Some(vote) = vote {
-                    self.handle_vote(index, vote, seen)?;
+                    self.handle_vote(index, vote)?;
                 }
                 self.handle_promise(index, ballot);
                 Ok(())
@@ -266,7 +272,7 @@ impl<S: Storage> FastPaxos<S> {
                 if promised <= Ballot::FAST {
                     return Err(Rejected::Impossible);
                 }
-                if !promised.is_in_range(seen) {
+                if promised.round > Ballot::MAX_ROUND {
                     return Err(Rejected::OutOfRange);
                 }
                 self.proposer.see(promised.round);
@@ -365,18 +371,16 @@ impl<S: Storage> FastPaxos<S> {
         if votes.has_collided(quorums) {
             proposer.recover(base.now, &base.config);
         }
-        let has_voted = !acceptor.accepted().is_zero() && learner.decided().is_none();
-        if has_voted && !learner.is_asking() {
-            learner.ask_from(base.now.after(base.config.learn_us));
+        if !acceptor.promised().is_zero() || !votes.is_empty() {
+            learner.ask_later(base); // something was begun
         }
     }
 
     /// It asks in vain: it finishes what was begun.
     fn finish_for_others(&mut self) {
         let Self { base, proposer, learner, .. } = self;
-        let is_due = learner.asked() >= PATIENCE && learner.decided().is_none();
-        if is_due && base.founded && proposer.phase() == Phase::Idle {
-            learner.ask_from(base.now.after(base.config.learn_us));
+        let is_open = learner.decided().is_none() && proposer.phase() == Phase::Idle;
+        if is_open && base.founded {
             proposer.begin(base.now, &base.group, &base.config);
         }
     }
@@ -421,7 +425,7 @@ impl<S: Storage> Machine for FastPaxos<S> {
             Record::Promised { ballot } => self.acceptor.restore_promise(ballot)?,
             Record::Accepted { vote } => self.acceptor.restore_vote(vote)?,
         }
-        self.proposer.see(self.acceptor.promised().round);
+        self.proposer.restore(self.acceptor.promised().round);
         Ok(())
     }
 
@@ -441,8 +445,9 @@ impl<S: Storage> Machine for FastPaxos<S> {
         self.base.advance_to(now);
         let Base { group, config, now, .. } = &self.base;
         self.proposer.tick(*now, group, config);
-        self.learner.tick(*now, group, config);
-        self.finish_for_others();
+        if self.learner.tick(*now, group, config) {
+            self.finish_for_others();
+        }
         self.advance();
     }
 

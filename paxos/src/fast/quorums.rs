@@ -111,6 +111,8 @@ impl FastQuorums {
     /// ```
     #[must_use]
     pub const fn possibly_chosen(&self, replies: u8) -> u8 {
-        replies.saturating_add(self.fast).saturating_sub(self.members)
+        // no more than `fast`, as there are no more replies than members
+        let others = self.members.saturating_sub(replies);
+        self.fast.saturating_sub(others)
     }
 }

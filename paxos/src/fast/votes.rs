@@ -26,6 +26,11 @@ impl<S: Storage> Votes<S> {
         Self { cast }
     }
 
+    /// Whether no vote was heard of.
+    pub(super) fn is_empty(&self) -> bool {
+        self.cast.iter().all(|one| one.ballot.is_zero())
+    }
+
     /// An acceptor has voted. An earlier vote of it counts no more.
     pub(super) fn record(&mut self, index: usize, vote: Vote<'_>) -> Result<(), Rejected> {
         let differs = |one: &Cast<S>| one.ballot == vote.ballot && *one.value != *vote.value;

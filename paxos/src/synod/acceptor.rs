@@ -46,7 +46,8 @@ pub struct Acceptor<S: Storage> {
 
 impl<S: Storage> Acceptor<S> {
     /// A node without a past; replay the records on disk through [`restore`](Machine::restore), then [`tick`](Machine::tick).
-    /// `members` are all nodes, this one included; `quorums` are of the acceptors among them, in their order.
+    /// `members` are all nodes, this one included; `quorums` are of the acceptors among them, in the
+    /// order of their ids.
     ///
     /// # Errors
     ///
@@ -434,10 +435,13 @@ impl<S: Storage> AcceptorState<S> {
     }
 
     pub(crate) fn restore_vote(&mut self, vote: Vote<'_>) -> Result<(), Corrupt> {
-        self.restore_promise(vote.ballot)?;
-        if vote.ballot == self.accepted && *vote.value != *self.value {
+        if vote.ballot == self.accepted && *vote.value == *self.value {
+            return Ok(()); // a checkpoint was written before this record was
+        }
+        if vote.ballot == self.accepted && !vote.ballot.is_zero() {
             return Err(Corrupt::Regression);
         }
+        self.restore_promise(vote.ballot)?;
         if vote.value.len() > self.value.limit() {
             return Err(Corrupt::Full);
         }

@@ -5,13 +5,14 @@ use quorate_core::{
 };
 
 use super::base::Base;
-use super::{Config, Event, Message, Record, Status, Vote, limits};
+use super::{Config, Event, Learning, Message, Record, Status, Vote, limits};
 use crate::member::Group;
 use crate::{Ballot, ConfigError, Member, Roles, Storage};
 
 /// A learner by itself, as a [`Machine`]: it hears votes, or another learner, and tells the application what was chosen.
 ///
-/// It keeps no records, and needs none: after a restart it [asks](Self::learn).
+/// It asks if it has heard a vote and not what was chosen. It keeps no records, and needs none: after a restart, and where it may have missed
+/// everything, the application has it [ask](Self::learn).
 ///
 /// ```
 /// use quorate_core::{Instant, Machine, NodeId, Output, Quorums};
@@ -21,9 +22,10 @@ use crate::{Ballot, ConfigError, Member, Roles, Storage};
 /// let acceptors = [1, 2, 3].map(NodeId::new);
 /// let mut members = Vec::from(acceptors.map(|id| Member::new(id).with_roles(Roles::ACCEPTOR)));
 /// members.push(Member::new(NodeId::new(4)).with_roles(Roles::LEARNER));
+/// members.push(Member::new(NodeId::new(5)).with_roles(Roles::PROPOSER));
 /// let mut learner =
-///     Learner::<Inline<4, 16>>::new(NodeId::new(4), &members, Quorums::majority(3), Config::lan())?;
-/// let vote = Vote { ballot: Ballot::new(1, NodeId::new(7)), value: b"x" };
+///     Learner::<Inline<5, 16>>::new(NodeId::new(4), &members, Quorums::majority(3), Config::lan())?;
+/// let vote = Vote { ballot: Ballot::new(1, NodeId::new(5)), value: b"x" };
 /// for from in [acceptors[0], acceptors[0], acceptors[2]] {
 ///     assert!(learner.poll().is_none());
 ///     learner.receive(Instant::ZERO, from, Message::Accepted { vote })?;
@@ -38,7 +40,8 @@ pub struct Learner<S: Storage> {
 }
 
 impl<S: Storage> Learner<S> {
-    /// A node; `members` are all nodes, this one included; `quorums` are of the acceptors among them, in their order.
+    /// A node; `members` are all nodes, this one included; `quorums` are of the acceptors among them, in the
+    /// order of their ids.
     ///
     /// # Errors
     ///
@@ -62,7 +65,7 @@ impl<S: Storage> Learner<S> {
         Ok(Self { base, state })
     }
 
-    /// Asks the acceptors and proposers, now and every [`learn_us`](Config::learn_us), until it knows what was chosen.
+    /// Asks the acceptors and proposers, now and every [`learn_us`](Config::learn_us), less and less often, until it knows what was chosen.
     ///
     /// Votes tell of their last ballots only: when a value was chosen in an earlier one, and no proposer is there that knows, they do
     /// not tell that it was. A proposer that proposes something, whatever that is, finds it out (section 2.3).
@@ -81,7 +84,7 @@ impl<S: Storage> Learner<S> {
     /// ```
     pub fn learn(&mut self, now: Instant) {
         self.base.advance_to(now);
-        self.state.ask_from(self.base.now);
+        self.state.ask(self.base.now);
         self.tick(now);
     }
 
@@ -134,7 +137,7 @@ impl<S: Storage> Machine for Learner<S> {
 
     fn tick(&mut self, now: Instant) {
         self.base.advance_to(now);
-        self.state.tick(self.base.now, &self.base.group, &self.base.config);
+        let _ = self.state.tick(self.base.now, &self.base.group, &self.base.config);
     }
 
     fn persisted(&mut self, _ticket: Ticket) {}
@@ -181,6 +184,12 @@ impl<S: Storage> Machine for Learner<S> {
     }
 }
 
+/// After so many questions without an outcome a node asks half as often, and finishes what others have begun, if it can.
+const QUESTIONS: u8 = 4;
+
+/// It asks at least every 2^6 times [`learn_us`](Config::learn_us).
+const MAX_DOUBLINGS: u8 = 6;
+
 /// The last vote of each acceptor, as far as it was heard, and what was chosen.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct LearnerState<S: Storage> {
@@ -195,8 +204,12 @@ pub(crate) struct LearnerState<S: Storage> {
     /// It asks, and when again.
     asking: bool,
     at: Instant,
-    /// How often it has asked.
+    /// It does not ask before, whoever wants it to.
+    rested_at: Instant,
+    /// How often it has asked since it asks so often.
     asked: u8,
+    /// It asks less often, by this power of two.
+    patience: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -222,7 +235,9 @@ impl<S: Storage> LearnerState<S> {
             told: false,
             asking: false,
             at: Instant::ZERO,
+            rested_at: Instant::ZERO,
             asked: 0,
+            patience: 0,
         }
     }
 
@@ -230,18 +245,9 @@ impl<S: Storage> LearnerState<S> {
         self.decided.then_some(&*self.value)
     }
 
-    /// Whether it has seen a quorum vote in this ballot.
-    pub(crate) fn has_chosen(&self, ballot: Ballot) -> bool {
-        self.decided && self.chosen == ballot
-    }
-
-    /// How often it has asked without learning.
-    pub(crate) const fn asked(&self) -> u8 {
-        self.asked
-    }
-
-    pub(crate) const fn is_asking(&self) -> bool {
-        self.asking
+    /// The ballot in which it has seen a quorum vote for what was chosen; zero if it was told, or does not know.
+    pub(crate) const fn chosen(&self) -> Ballot {
+        self.chosen
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -261,10 +267,12 @@ impl<S: Storage> LearnerState<S> {
                 if vote.ballot.is_zero() {
                     return Err(Rejected::Malformed);
                 }
-                if !vote.ballot.is_in_range(self.ballot.round) {
+                if vote.ballot.round > Ballot::MAX_ROUND {
                     return Err(Rejected::OutOfRange);
                 }
-                self.on_accepted(index, vote, &base.group)
+                self.on_accepted(index, vote, &base.group)?;
+                self.ask_later(base);
+                Ok(())
             }
             Message::Decided { value } => {
                 base.sender(from, Roles::default())?;
@@ -302,10 +310,6 @@ impl<S: Storage> LearnerState<S> {
                 || self.heard.get(other).is_some_and(|heard: &Heard| vote.ballot == heard.ballot)
         };
         let is_chosen = group.is_quorum(Phase::Two, voted);
-        // ballots above that of a chosen value have the same value
-        if is_chosen && vote.ballot < self.ballot && *vote.value != *self.value {
-            return Err(Rejected::Impossible);
-        }
         if let Some(heard) = self.heard.get_mut(index) {
             heard.ballot = vote.ballot;
         }
@@ -314,7 +318,8 @@ impl<S: Storage> LearnerState<S> {
             self.set(vote.value);
         }
         if is_chosen {
-            (self.decided, self.chosen) = (true, vote.ballot);
+            // a quorum says more than one acceptor that claims another value in a higher ballot
+            self.decide(vote);
         }
         Ok(())
     }
@@ -343,22 +348,40 @@ impl<S: Storage> LearnerState<S> {
         let _ = self.value.extend_from_slice(value); // it fits
     }
 
-    /// It asks from `at` on, if it does not know by then.
-    pub(crate) const fn ask_from(&mut self, at: Instant) {
-        (self.asking, self.at, self.asked) = (true, at, 0);
+    /// The application asks: now, or `learn_us` after the last question.
+    pub(crate) fn ask(&mut self, now: Instant) {
+        let soon = self.rested_at.max(now);
+        self.at = if self.asking { self.at.min(soon) } else { soon };
+        (self.asking, self.patience) = (true, 0);
     }
 
-    pub(crate) fn tick(&mut self, now: Instant, group: &Group<S>, config: &Config) {
-        if self.deadline().is_none_or(|at| at > now) {
-            return;
+    /// Something was begun: it asks what became of it, if it does not hear that. Not where only the proposer is to know.
+    pub(crate) fn ask_later(&mut self, base: &Base<S>) {
+        if !self.asking && !self.decided && base.config.learning != Learning::Proposer {
+            (self.asking, self.at) = (true, base.now.after(base.config.learn_us));
         }
-        self.at = now.after(config.learn_us);
+    }
+
+    /// Asks, if it is time. True if that was in vain for some times; then it asks half as often.
+    pub(crate) fn tick(&mut self, now: Instant, group: &Group<S>, config: &Config) -> bool {
+        if self.deadline().is_none_or(|at| at > now) {
+            return false;
+        }
+        self.rested_at = now.after(config.learn_us);
+        self.at =
+            now.after(config.learn_us.saturating_mul(1_u64.wrapping_shl(self.patience.into())));
         self.asked = self.asked.saturating_add(1);
         for (index, heard) in self.heard.iter_mut().enumerate() {
             let may_know =
                 [Roles::ACCEPTOR, Roles::PROPOSER].map(|role| group.has_role(index, role));
             heard.ask = index != group.me() && may_know.contains(&true);
         }
+        let in_vain = self.asked >= QUESTIONS;
+        if in_vain {
+            self.asked = 0;
+            self.patience = self.patience.saturating_add(1).min(MAX_DOUBLINGS);
+        }
+        in_vain
     }
 
     /// The distinguished learner tells all others.

@@ -57,7 +57,7 @@ wire! {
     pub struct Vote<'a> {
         /// The ballot.
         pub ballot: Ballot,
-        /// The value, the same for all votes in a ballot.
+        /// The value: the same for all votes in a ballot, but for the fast one.
         pub value: &'a [u8],
     }
 }

@@ -8,22 +8,25 @@
 //! | [`Acceptor`] | promises, and votes |
 //! | [`Learner`] | learns what was chosen |
 //!
-//! Roles that are apart are listed with what each node does, see [`Member::with_roles`](crate::Member::with_roles).
+//! Where roles are apart, the list of members says which node has which: [`Member::with_roles`](crate::Member::with_roles).
 //!
 //! # What it promises
 //!
 //! * **One value is chosen at most**, and it was proposed: whatever is lost, late or repeated, and whoever crashes and comes back with its
 //!   disk. Any quorum of phase 1 shares an acceptor with any quorum of phase 2, which the type [`Quorums`](quorate_core::Quorums) makes sure
 //!   of; quorums of the same phase need not meet (Howard, Malkhi and Spiegelman, "Flexible Paxos", 2016).
-//! * **One is chosen in the end**, if a quorum of each phase stays up and messages arrive: proposers that preempt each other back off for
-//!   random times, longer each time.
+//! * **One is chosen in the end**, if a quorum of each phase and a proposer of the value stay up and messages arrive: proposers that preempt
+//!   each other back off for random times, longer each time. Nodes with all roles finish what a proposer began that is gone.
+//! * **All learn it in the end** that have promised, voted or heard a vote: what was chosen is told once, and asked for by those that miss it.
+//!   Others ask when the application does. With [`Learning::Proposer`] only the proposer learns, and nobody finishes for it.
 //!
 //! # When a disk is erased
 //!
 //! An acceptor that forgets what it promised can make the others choose a second value, and nobody would notice. So a node takes part only
 //! if it has a record that it was [founded](Synod::found): call that once, when the node is set up, and never because a disk is empty. A node
-//! without the record learns, and does nothing else; `Status::founded` says so. It must not vote again under its id. An older copy of a disk
-//! is **not** noticed.
+//! without the record learns, and does nothing else; `Status::founded` says so. It must not vote again under its id. Setting a node up is over
+//! when that record is durable: before, it has done nothing that it could forget, and `found` is called again. An older copy of a disk is
+//! **not** noticed.
 //!
 //! # Messages
 //!
@@ -33,9 +36,10 @@
 //! | all roles in each of n nodes, only the proposer learns | 4(n - 1): 8 for n = 3 | 2 for each node |
 //! | and the proposer tells the others | 5(n - 1): 10 for n = 3 | the same |
 //!
-//! Tests count them. Four message delays, and two writes one after the other, are between a proposal and its outcome. A node sends another one
-//! message for each that it gets; and unasked at most two in `backoff_us`, a prepare and an accept of each ballot, one in `retry_us` and one
-//! in `learn_us`.
+//! Tests count them. Four message delays and three writes, one after the other, are between a proposal and its outcome: the proposer's own
+//! promise (or its record of rounds), the promises of the others, and the votes. In answer to a message a node sends one; besides that it sends
+//! each other node at most two in `backoff_us` (a prepare and an accept of each ballot), one in `retry_us`, one in `learn_us`, each vote where
+//! learning is direct, and once what was chosen.
 
 pub(crate) mod acceptor;
 pub(crate) mod base;

@@ -8,20 +8,17 @@ use super::acceptor::{AcceptorState, Answer};
 use super::base::Base;
 use super::learner::LearnerState;
 use super::proposer::ProposerState;
-use super::{Config, Event, Learning, Message, Phase, Record, Status, limits};
+use super::{Config, Event, Message, Phase, Record, Status, limits};
 use crate::{Ballot, ConfigError, Member, ProposeError, Roles, Storage};
-
-/// After how many questions without an outcome a node finishes what others have begun.
-const PATIENCE: u8 = 4;
 
 /// A node with all three roles, as a [`Machine`]: a few of them choose one value.
 ///
 /// The node's own promise of a ballot is on disk before it asks anybody else for theirs, so no ballot is used twice, and that costs no
 /// record of its own. Its own vote is written while the others' are on their way.
 ///
-/// A node that has voted and does not hear what was chosen asks, every [`learn_us`](Config::learn_us) (unless
+/// A node that has promised a ballot or heard of a vote, and does not hear what was chosen, asks every [`learn_us`](Config::learn_us) (unless
 /// [`Learning::Proposer`] says that only the proposer is to know). After four questions without an outcome it finishes what was begun, in a
-/// ballot of its own: a proposer that crashed in the middle leaves nothing undecided that a quorum can decide.
+/// ballot of its own, and asks half as often: a proposer that crashed in the middle leaves nothing undecided that a quorum can decide.
 ///
 /// ```
 /// use quorate_core::{Instant, Machine, NodeId, Output, Quorums};
@@ -88,7 +85,8 @@ enum Plan {
 
 impl<S: Storage> Synod<S> {
     /// A node without a past; replay the records on disk through [`restore`](Machine::restore), then [`tick`](Machine::tick).
-    /// `members` are all nodes, this one included; `quorums` are of the acceptors among them, in their order. The seed is of the random
+    /// `members` are all nodes, this one included; `quorums` are of the acceptors among them, in the
+    /// order of their ids. The seed is of the random
     /// back-off: another for each node.
     ///
     /// # Errors
@@ -164,8 +162,9 @@ impl<S: Storage> Synod<S> {
         Ok(())
     }
 
-    /// Asks what was chosen, now and every [`learn_us`](Config::learn_us) until it knows; and finishes what others have begun, if that
-    /// does not tell. If nothing was proposed, there is nothing to learn, and it goes on asking.
+    /// Asks what was chosen, now and every [`learn_us`](Config::learn_us) until it knows, less and less often; and finishes what others
+    /// have begun, if that does not tell. If nothing was proposed, there is nothing to learn, and it goes on: the interval doubles with
+    /// every four questions, up to 64 times, and after each four of them every node writes a promise.
     ///
     /// ```
     /// # use quorate_core::{Instant, Machine, NodeId, Output, Quorums};
@@ -178,7 +177,7 @@ impl<S: Storage> Synod<S> {
     /// ```
     pub fn learn(&mut self, now: Instant) {
         self.base.advance_to(now);
-        self.learner.ask_from(self.base.now);
+        self.learner.ask(self.base.now);
         self.tick(now);
     }
 
@@ -218,9 +217,8 @@ impl<S: Storage> Synod<S> {
         }
         let Self { base, acceptor, proposer, learner } = self;
         proposer.conclude(base, learner);
-        let has_voted = !acceptor.accepted().is_zero() && learner.decided().is_none();
-        if has_voted && !learner.is_asking() && base.config.learning != Learning::Proposer {
-            learner.ask_from(base.now.after(base.config.learn_us));
+        if !acceptor.promised().is_zero() {
+            learner.ask_later(base); // something was begun
         }
     }
 
@@ -231,7 +229,11 @@ impl<S: Storage> Synod<S> {
         let Base { group, config, now, .. } = &*base;
         let ballot = proposer.ballot();
         let promised = acceptor.promised();
-        // an acceptor of its own says what other acceptors say, and that is not refused
+        // an acceptor of its own says what other acceptors say, and that is not refused; its vote first, as it may have promised more since
+        if let Some(vote) = acceptor.vote() {
+            let _ = learner.on_accepted(me, vote, group);
+            proposer.on_accepted(base, id, vote.ballot);
+        }
         if !proposer.has_answered(me) && promised > ballot {
             proposer.on_preempted(*now, me, (ballot, promised), (group, config));
         } else if proposer.phase() == Phase::Preparing && promised == ballot {
@@ -245,20 +247,13 @@ impl<S: Storage> Synod<S> {
                     acceptor.accept(proposer.proposal()).map(|_| acceptor.owe_learners(base, me));
             }
         }
-        if acceptor.is_durable(base.durable)
-            && let Some(vote) = acceptor.vote()
-        {
-            let _ = learner.on_accepted(me, vote, &base.group);
-            proposer.on_accepted(base, id, vote.ballot);
-        }
     }
 
     /// It asks in vain: it finishes what was begun.
     fn finish_for_others(&mut self) {
         let Self { base, proposer, learner, .. } = self;
-        let is_due = learner.asked() >= PATIENCE && learner.decided().is_none();
-        if is_due && base.founded && proposer.phase() == Phase::Idle {
-            learner.ask_from(base.now.after(base.config.learn_us));
+        let is_open = learner.decided().is_none() && proposer.phase() == Phase::Idle;
+        if is_open && base.founded {
             proposer.begin(base.now, &base.group, &base.config);
         }
     }
@@ -307,7 +302,7 @@ impl<S: Storage> Machine for Synod<S> {
             Record::Promised { ballot } => self.acceptor.restore_promise(ballot)?,
             Record::Accepted { vote } => self.acceptor.restore_vote(vote)?,
         }
-        self.proposer.see(self.acceptor.promised().round);
+        self.proposer.restore(self.acceptor.promised().round);
         Ok(())
     }
 
@@ -343,8 +338,9 @@ impl<S: Storage> Machine for Synod<S> {
         self.base.advance_to(now);
         let Base { group, config, now, .. } = &self.base;
         self.proposer.tick(*now, group, config);
-        self.learner.tick(*now, group, config);
-        self.finish_for_others();
+        if self.learner.tick(*now, group, config) {
+            self.finish_for_others();
+        }
         self.advance();
     }
 

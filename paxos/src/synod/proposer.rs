@@ -69,7 +69,8 @@ pub struct Proposer<S: Storage> {
 
 impl<S: Storage> Proposer<S> {
     /// A node without a past; replay the records on disk through [`restore`](Machine::restore), then [`tick`](Machine::tick).
-    /// `members` are all nodes, this one included; `quorums` are of the acceptors among them, in their order. The seed is of the random
+    /// `members` are all nodes, this one included; `quorums` are of the acceptors among them, in the
+    /// order of their ids. The seed is of the random
     /// back-off: another for each node.
     ///
     /// # Errors
@@ -150,6 +151,25 @@ impl<S: Storage> Proposer<S> {
         Ok(())
     }
 
+    /// Asks the acceptors and the other proposers what was chosen, now and every [`learn_us`](Config::learn_us), less and less often, until it knows.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, Machine, NodeId, Output, Quorums};
+    /// # use quorate_paxos::{Inline, Member, Roles, synod::{Config, Message, Proposer}};
+    /// # let members = [(1, Roles::ACCEPTOR), (2, Roles::PROPOSER)]
+    /// #     .map(|(id, roles)| Member::new(NodeId::new(id)).with_roles(roles));
+    /// # let mut proposer =
+    /// #     Proposer::<Inline<2, 4>>::new(NodeId::new(2), &members, Quorums::majority(1), Config::lan(), 1)?;
+    /// proposer.learn(Instant::ZERO);
+    /// assert!(matches!(proposer.poll(), Some(Output::Send(_, Message::Learn))));
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    pub fn learn(&mut self, now: Instant) {
+        self.base.advance_to(now);
+        self.learner.ask(self.base.now);
+        self.tick(now);
+    }
+
     /// The value that was chosen, as far as this node knows.
     ///
     /// ```
@@ -204,7 +224,7 @@ impl<S: Storage> Machine for Proposer<S> {
             }
             Record::Rounds { through } => {
                 self.through = through;
-                self.state.see(through);
+                self.state.restore(through);
             }
             _ => return Err(Corrupt::Malformed),
         }
@@ -240,6 +260,7 @@ impl<S: Storage> Machine for Proposer<S> {
         self.base.advance_to(now);
         let Base { group, config, now, .. } = &self.base;
         self.state.tick(*now, group, config);
+        let _ = self.learner.tick(*now, group, config);
         self.reserve();
     }
 
@@ -269,12 +290,15 @@ impl<S: Storage> Machine for Proposer<S> {
             if learner.take_tell(index) {
                 return Some(Output::Send(to, Message::Decided { value: learner.decided()? }));
             }
+            if learner.take_ask(index) {
+                return Some(Output::Send(to, Message::Learn));
+            }
         }
         None
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.state.deadline()
+        self.state.deadline().into_iter().chain(self.learner.deadline()).min()
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
@@ -324,7 +348,7 @@ pub(crate) struct ProposerState<S: Storage> {
     acceptors: S::Members<Progress>,
     /// When to repeat what was not answered, or when the back-off ends.
     at: Instant,
-    /// How often it was preempted in a row.
+    /// How often it was preempted.
     preempted: u8,
     rng: Rng,
 }
@@ -371,7 +395,13 @@ impl<S: Storage> ProposerState<S> {
         self.seen
     }
 
+    /// Another node is in this round, or says so: no message takes it further than [`Ballot::MAX_AHEAD`].
     pub(crate) fn see(&mut self, round: u64) {
+        self.seen = self.seen.max(round.min(self.seen.saturating_add(Ballot::MAX_AHEAD)));
+    }
+
+    /// It is in this round, by its own records.
+    pub(crate) fn restore(&mut self, round: u64) {
         self.seen = self.seen.max(round);
     }
 
@@ -395,14 +425,14 @@ impl<S: Storage> ProposerState<S> {
         if self.phase == Phase::Decided {
             return Err(ProposeError::Decided);
         }
+        if self.phase == Phase::Idle && self.seen >= Ballot::MAX_ROUND {
+            return Err(ProposeError::Exhausted);
+        }
         if self.wants {
             return Err(ProposeError::Busy);
         }
         if value.len() > self.value.limit() {
             return Err(ProposeError::TooLong);
-        }
-        if self.seen >= Ballot::MAX_ROUND {
-            return Err(ProposeError::Exhausted);
         }
         self.value.clear();
         let _ = self.value.extend_from_slice(value); // it fits
@@ -579,7 +609,7 @@ impl<S: Storage> ProposerState<S> {
                 if promised <= ballot {
                     return Err(Rejected::Impossible);
                 }
-                if !promised.is_in_range(self.seen) {
+                if promised.round > Ballot::MAX_ROUND {
                     return Err(Rejected::OutOfRange);
                 }
                 self.on_preempted(*now, index, (ballot, promised), (group, config));
@@ -615,7 +645,8 @@ impl<S: Storage> ProposerState<S> {
         if self.phase == Phase::Decided || learner.decided().is_none() {
             return;
         }
-        let is_own = self.phase == Phase::Accepting && learner.has_chosen(self.ballot);
+        let chosen = learner.chosen();
+        let is_own = !chosen.is_zero() && chosen.node == base.group.my_id();
         if is_own && base.config.learning == super::Learning::Distinguished {
             learner.announce(&base.group);
         }

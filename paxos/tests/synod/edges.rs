@@ -1,7 +1,7 @@
 //! Rules that only matter at the edge of what happens.
 
 use quorate_core::{Instant, Machine, NodeId, Quorums};
-use quorate_paxos::synod::{Acceptor, Config, Learner, Message, Phase, Proposer, Vote};
+use quorate_paxos::synod::{Acceptor, Config, Learner, Learning, Message, Phase, Proposer, Vote};
 use quorate_paxos::{ConfigError, Inline, Member, ProposeError, Roles};
 
 use super::net;
@@ -246,4 +246,148 @@ fn errors_say_what_to_do() {
     assert_eq!(different.len(), texts.len());
     assert!(texts.iter().all(|text| text.len() > 10));
     assert!(texts[1].contains('3') && texts[7].contains("found()"));
+}
+
+/// A proposer that was refused, backs off, and hears then that its ballot was chosen: it tells the learners all the same.
+#[test]
+fn choice_that_is_learned_while_backing_off_is_announced() {
+    let mut net = accepting();
+    let preempted = Message::Preempted { ballot: ballot(1, PROPOSER), promised: ballot(2, 7) };
+    hear(&mut net, 3, preempted);
+    hear(&mut net, 1, accepted(1, PROPOSER));
+    net.tick(Config::lan().retry_us);
+    assert_eq!(net.node(PROPOSER).status().phase, Phase::BackingOff);
+    net.take(|_| true);
+    hear_at(&mut net, 2, accepted(1, PROPOSER));
+    assert_eq!(net.host(PROPOSER).decided, [b"x"]);
+    assert_eq!(net.take(|sent| sent.to == NodeId::new(8)).len(), 1);
+}
+
+/// A node that promised and missed the rest asks by itself; and so does one that has heard a vote.
+#[test]
+fn who_missed_the_end_asks() {
+    for learning in [Learning::Distinguished, Learning::Direct] {
+        let mut net = net(3, Config { learning, ..Config::lan() });
+        net.node(1).propose(Instant::ZERO, b"x").unwrap();
+        net.poll_all();
+        net.sync_all();
+        net.deliver_if(|sent| sent.to == NodeId::new(3)); // it promises, and is away
+        for _ in 0..20 {
+            net.poll_all();
+            net.sync_all();
+            net.take(|sent| sent.to == NodeId::new(3));
+            net.deliver_if(|_| true);
+        }
+        assert_eq!([1, 2, 3].map(|id| net.host(id).decided.len()), [1, 1, 0]);
+        net.wait();
+        net.settle();
+        assert_eq!(net.host(3).decided, [b"x"], "{learning:?}");
+    }
+}
+
+/// However often the application asks, what others have begun is finished, and no more is sent than is stated.
+#[test]
+fn asking_in_a_loop_does_no_harm() {
+    for every_us in [50_000, 500_000] {
+        let mut net = net(3, Config::lan());
+        net.node(1).propose(Instant::ZERO, b"x").unwrap();
+        net.poll_all();
+        net.sync_all();
+        net.deliver_if(|sent| sent.to == NodeId::new(2));
+        net.sync_all();
+        net.deliver_if(|sent| sent.to == NodeId::new(1));
+        net.deliver_if(|sent| sent.to == NodeId::new(2));
+        net.sync_all();
+        net.crash(1);
+        net.take(|_| true);
+        net.sent.clear();
+        let mut waited_us = 0;
+        while net.nodes.values().any(|host| host.machine.is_some() && host.decided.is_empty()) {
+            let now = net.now;
+            net.node(2).learn(now);
+            net.node(3).learn(now);
+            net.settle();
+            net.tick(every_us);
+            waited_us += every_us;
+            assert!(waited_us < 10_000_000, "nothing is decided");
+        }
+        assert!(net.sent["Learn"] as u64 <= 2 * 2 * (2 + waited_us / 200_000), "{:?}", net.sent);
+    }
+}
+
+/// Where there is nothing to learn, a node asks less and less often, and writes as seldom.
+#[test]
+fn questions_without_an_answer_become_rare() {
+    let mut net = net(3, Config::lan());
+    net.node(1).learn(Instant::ZERO);
+    while net.now < Instant::from_millis(600_000) {
+        net.settle();
+        net.wait();
+    }
+    net.settle();
+    // four questions after each doubling up to 64 times 200 ms, and then one in 12.8 s; all three ask, since they have promised
+    assert!(net.sent["Learn"] < 6 * 80, "{:?}", net.sent);
+    assert!(net.host(1).syncs < 100, "{}", net.host(1).syncs);
+}
+
+/// A broken proposer that goes up by all that is allowed again and again ends nothing.
+#[test]
+fn rounds_far_ahead_are_followed() {
+    let mut net = net(3, Config::lan());
+    let mut round = 0;
+    for _ in 0..3 {
+        round += quorate_paxos::Ballot::MAX_AHEAD;
+        for id in [2, 3] {
+            let prepare = Message::Prepare { ballot: ballot(round, 1) };
+            net.node(id).receive(Instant::ZERO, NodeId::new(1), prepare).unwrap();
+        }
+    }
+    net.settle();
+    net.take(|_| true);
+    net.node(1).propose(Instant::ZERO, b"x").unwrap();
+    for _ in 0..40 {
+        net.settle();
+        net.wait();
+    }
+    assert_eq!(net.decided().as_deref(), Some(&b"x"[..]));
+}
+
+/// A checkpoint that was written before a record that is due: the log has that record once more.
+#[test]
+fn checkpoint_before_a_record_that_is_due_restores() {
+    let mut net = net(3, Config::lan());
+    let vote = Vote { ballot: ballot(1, 2), value: b"x" };
+    let now = Instant::ZERO;
+    net.node(1).receive(now, NodeId::new(2), Message::Accept { vote }).unwrap();
+    net.node(1).receive(now, NodeId::new(3), Message::Prepare { ballot: ballot(2, 3) }).unwrap();
+    use quorate_core::Wire;
+    net.nodes.get_mut(&NodeId::new(1)).unwrap().disk = net.nodes[&NodeId::new(1)]
+        .machine
+        .as_ref()
+        .unwrap()
+        .checkpoint()
+        .map(|r| r.to_vec())
+        .collect();
+    net.poll_all();
+    net.sync_all();
+    net.crash(1);
+    net.restart(super::node(1, 3, Config::lan()));
+    assert_eq!(net.node(1).status().promised, ballot(2, 3));
+    assert_eq!(net.node(1).status().accepted, ballot(1, 2));
+}
+
+/// Lists of the members in different orders are the same list.
+#[test]
+fn order_of_the_members_does_not_matter() {
+    let ids = [[1, 2, 3, 4], [4, 2, 1, 3]];
+    let [a, b] = ids.map(|ids| {
+        let members = ids.map(|id| Member::new(NodeId::new(id)));
+        let quorums = Quorums::grid(2, 2).unwrap();
+        super::Node::new(NodeId::new(1), &members, quorums, Config::lan(), 1).unwrap()
+    });
+    assert_eq!(a, b);
+    let none = [Member::new(NodeId::new(1)).with_roles(Roles::PROPOSER)];
+    let quorums = Quorums::majority(0);
+    let proposer = Proposer::<Memory>::new(NodeId::new(1), &none, quorums, Config::lan(), 1);
+    assert_eq!(proposer.err(), Some(ConfigError::Quorums));
 }
