@@ -16,9 +16,10 @@ use crate::{Ballot, ConfigError, Member, ProposeError, Roles, Storage};
 /// The node's own promise of a ballot is on disk before it asks anybody else for theirs, so no ballot is used twice, and that costs no
 /// record of its own. Its own vote is written while the others' are on their way.
 ///
-/// A node that has promised a ballot or heard of a vote, and does not hear what was chosen, asks every [`learn_us`](Config::learn_us) (unless
-/// [`Learning::Proposer`] says that only the proposer is to know). After four questions without an outcome it finishes what was begun, in a
-/// ballot of its own, and asks half as often: a proposer that crashed in the middle leaves nothing undecided that a quorum can decide.
+/// A node that has promised a ballot or heard of a vote, and does not hear what was chosen, asks every [`learn_us`](Config::learn_us),
+/// unless [`Learning::Proposer`](super::Learning::Proposer) says that only the proposer is to know. After four questions without an outcome
+/// it finishes what was begun, in a ballot of its own, and asks half as often: a proposer that crashed in the middle leaves nothing undecided
+/// that a quorum can decide.
 ///
 /// ```
 /// use quorate_core::{Instant, Machine, NodeId, Output, Quorums};
