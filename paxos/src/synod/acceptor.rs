@@ -435,10 +435,11 @@ impl<S: Storage> AcceptorState<S> {
     }
 
     pub(crate) fn restore_vote(&mut self, vote: Vote<'_>) -> Result<(), Corrupt> {
+        check(vote.ballot)?;
         if vote.ballot == self.accepted && *vote.value == *self.value {
             return Ok(()); // a checkpoint was written before this record was
         }
-        if vote.ballot == self.accepted && !vote.ballot.is_zero() {
+        if vote.ballot == self.accepted {
             return Err(Corrupt::Regression);
         }
         self.restore_promise(vote.ballot)?;

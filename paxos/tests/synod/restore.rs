@@ -18,6 +18,7 @@ const fn accepted(ballot: Ballot, value: &[u8]) -> Record<'_> {
 #[test]
 fn records_do_not_go_back() {
     let mut node = node(1, 3, Config::lan());
+    assert_eq!(node.restore(accepted(Ballot::ZERO, b"")), Err(Corrupt::Malformed));
     assert_eq!(node.restore(promised(ballot(5, 2))), Ok(()));
     assert_eq!(node.restore(promised(ballot(5, 1))), Err(Corrupt::Regression));
     assert_eq!(node.restore(accepted(ballot(4, 3), b"x")), Err(Corrupt::Regression));
