@@ -303,7 +303,11 @@ impl<S: Storage> Machine for Synod<S> {
             Record::Promised { ballot } => self.acceptor.restore_promise(ballot)?,
             Record::Accepted { vote } => self.acceptor.restore_vote(vote)?,
         }
-        self.proposer.restore(self.acceptor.promised().round);
+        let Self { base, acceptor, proposer, learner, .. } = self;
+        proposer.restore(acceptor.promised().round);
+        if !acceptor.promised().is_zero() {
+            learner.ask_later(base); // something was begun, and a driver asks for the deadline
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Records that no node wrote in that order.
 
-use quorate_core::{Corrupt, Instant, Machine, NodeId, Quorums};
-use quorate_paxos::synod::{Config, Learner, Proposer, Record, Vote};
+use quorate_core::{Corrupt, Instant, Machine, NodeId, Output, Quorums};
+use quorate_paxos::synod::{Config, Learner, Message, Proposer, Record, Vote};
 use quorate_paxos::{Ballot, Inline, Member, Roles};
 
 use super::node;
@@ -57,4 +57,19 @@ fn roles_apart_have_records_of_their_own() {
     let mut learner =
         Learner::<Inline<3, 8>>::new(NodeId::new(3), &members, quorums, Config::lan()).unwrap();
     assert_eq!(learner.restore(Record::Founded), Err(Corrupt::Malformed));
+}
+
+#[test]
+fn restored_node_asks_without_being_told_to() {
+    for record in [promised(ballot(1, 2)), accepted(ballot(1, 2), b"x")] {
+        let mut node = node(1, 3, Config::lan());
+        node.restore(Record::Founded).unwrap();
+        assert_eq!(node.deadline(), None); // it has heard of nothing
+        node.restore(record).unwrap();
+        // a driver sleeps until then
+        let deadline = node.deadline().unwrap();
+        assert_eq!(deadline, Instant::ZERO.after(Config::lan().learn_us));
+        node.tick(deadline);
+        assert!(matches!(node.poll(), Some(Output::Send(_, Message::Learn))));
+    }
 }
