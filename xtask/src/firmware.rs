@@ -43,6 +43,7 @@ const PROGRAMS: &[Program] = &[
     Program { name: "tally", server: None },
     Program { name: "roster", server: None },
     Program { name: "register", server: None },
+    Program { name: "synod", server: None },
 ];
 
 /// QEMU's board has a Cortex-M3.

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! [`TestBench`] is the bench. A [`Program`] is what runs on the boards, with its [`Scenario`]s:
-//! [`setpoint`], [`bully`], [`gossip`] and [`register`]. [`runner`](mod@runner) runs scenarios one after another and prints
+//! [`setpoint`], [`bully`], [`gossip`], [`register`] and [`synod`]. [`runner`](mod@runner) runs scenarios one after another and prints
 //! what came out, [`live`] is for a person to play with. The program `boards` is both:
 //!
 //! ```text
@@ -47,6 +47,7 @@ pub mod runner;
 pub mod setpoint;
 mod stall;
 mod status;
+pub mod synod;
 mod table;
 mod test_bench;
 mod uart_socket;

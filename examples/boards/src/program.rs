@@ -1,5 +1,5 @@
 use crate::noise::ForeignFrame;
-use crate::{Failure, TestBench, bully, gossip, register, setpoint};
+use crate::{Failure, TestBench, bully, gossip, register, setpoint, synod};
 
 /// What runs on the boards of a bench.
 #[derive(Clone, Copy, Debug)]
@@ -30,5 +30,11 @@ pub struct Scenario {
 }
 
 /// Every program there is.
-pub const PROGRAMS: &[Program] =
-    &[setpoint::PROGRAM, bully::PROGRAM, gossip::TALLY, gossip::ROSTER, register::PROGRAM];
+pub const PROGRAMS: &[Program] = &[
+    setpoint::PROGRAM,
+    bully::PROGRAM,
+    gossip::TALLY,
+    gossip::ROSTER,
+    register::PROGRAM,
+    synod::PROGRAM,
+];
