@@ -14,10 +14,8 @@ use quorate_core::{
     Corrupt, Instant, Machine, NodeId, Output, Quorums, Rejected, Rejections, Ticket,
 };
 
-use crate::synod::acceptor::{AcceptorState, Answer};
+use crate::synod::all_roles::AllRoles;
 use crate::synod::base::Base;
-use crate::synod::learner::LearnerState;
-use crate::synod::proposer::ProposerState;
 use crate::synod::{Event, Learning, Message, Phase, Record, Status, Vote, limits};
 use crate::{Ballot, ConfigError, Member, ProposeError, Roles, Storage};
 
@@ -84,20 +82,9 @@ use votes::Votes;
 /// RAM: that of a `Synod`, and for each member a value and 32 bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FastPaxos<S: Storage> {
-    base: Base<S>,
+    roles: AllRoles<S>,
     quorums: FastQuorums,
-    acceptor: AcceptorState<S>,
-    proposer: ProposerState<S>,
-    learner: LearnerState<S>,
     votes: Votes<S>,
-}
-
-/// The next message, before it borrows.
-enum Plan {
-    Proposal,
-    Decided,
-    Learn,
-    Answer(Answer),
 }
 
 impl<S: Storage> FastPaxos<S> {
@@ -130,13 +117,11 @@ impl<S: Storage> FastPaxos<S> {
         let sizes = Quorums::flexible(n, classic, classic).map_err(|_| ConfigError::FastQuorums)?;
         let config = Config { learning: Learning::Direct, ..config };
         let members = members.iter().map(|id| Member::new(*id));
-        let base = Base::new(id, members, sizes, config, Roles::ALL)?;
-        let acceptor = AcceptorState::new(&base.group, &base.config);
-        let mut proposer = ProposerState::new(&base.group, &base.config, seed);
-        proposer.see(Ballot::FAST.round);
-        let learner = LearnerState::new(&base.group, &base.config);
-        let votes = Votes::new(base.group.len(), limits::max_value::<S>(&base.config));
-        Ok(Self { base, quorums, acceptor, proposer, learner, votes })
+        let mut roles = AllRoles::new(id, members, sizes, config, seed)?;
+        roles.proposer.see(Ballot::FAST.round);
+        let Base { group, config, .. } = &roles.base;
+        let votes = Votes::new(group.len(), limits::max_value::<S>(config));
+        Ok(Self { roles, quorums, votes })
     }
 
     /// This node is one of a new instance: it has promised nothing, and voted for nothing yet. To be called once in the life of a node, by
@@ -153,7 +138,7 @@ impl<S: Storage> FastPaxos<S> {
     /// # Ok::<(), quorate_paxos::ConfigError>(())
     /// ```
     pub fn found(&mut self) {
-        self.base.found();
+        self.roles.base.found();
     }
 
     /// Proposes a value: in the fast ballot, unless this node has seen a later one. What is chosen, [`Event::Decided`] tells: this value,
@@ -175,16 +160,13 @@ impl<S: Storage> FastPaxos<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn propose(&mut self, now: Instant, value: &[u8]) -> Result<(), ProposeError> {
-        if !self.base.founded {
-            return Err(ProposeError::NotFounded);
-        }
-        self.proposer.want(value)?;
-        self.base.advance_to(now);
-        let Base { group, config, now, .. } = &self.base;
+        self.roles.want(now, value)?;
+        let AllRoles { base, acceptor, proposer, .. } = &mut self.roles;
+        let Base { group, config, now, .. } = &*base;
         // where this node has voted for another value, its own would only collide
-        let is_first = self.acceptor.promised().is_zero();
-        if !(is_first && self.proposer.begin_fast(*now, group, config)) {
-            self.proposer.begin_if_idle(*now, group, config);
+        let is_first = acceptor.promised().is_zero();
+        if !(is_first && proposer.begin_fast(*now, group, config)) {
+            self.roles.begin_if_idle();
         }
         self.advance();
         Ok(())
@@ -204,8 +186,7 @@ impl<S: Storage> FastPaxos<S> {
     /// # Ok::<(), quorate_paxos::ConfigError>(())
     /// ```
     pub fn learn(&mut self, now: Instant) {
-        self.base.advance_to(now);
-        self.learner.ask(self.base.now);
+        self.roles.learn(now);
         self.tick(now);
     }
 
@@ -222,7 +203,7 @@ impl<S: Storage> FastPaxos<S> {
     /// ```
     #[must_use]
     pub fn decided(&self) -> Option<&[u8]> {
-        self.learner.decided()
+        self.roles.learner.decided()
     }
 
     /// A vote was heard of: in an answer to this node or to all, or in a promise.
@@ -237,27 +218,29 @@ impl<S: Storage> FastPaxos<S> {
     }
 
     fn handle(&mut self, from: NodeId, message: Message<'_>) -> Result<(), Rejected> {
-        let seen = self.proposer.seen(); // of its acceptor as well
+        let seen = self.roles.proposer.seen(); // of its acceptor as well
         if let Message::Prepare { ballot } | Message::Accept { vote: Vote { ballot, .. } } = message
             && ballot.round <= Ballot::FAST.round
         {
             // classic ballots have higher rounds
-            return self.base.sender(from, Roles::PROPOSER).and(Err(Rejected::Malformed));
+            return self.roles.base.sender(from, Roles::PROPOSER).and(Err(Rejected::Malformed));
         }
         match message {
             Message::Prepare { .. } | Message::Accept { .. } | Message::Learn => {
-                self.acceptor.handle(&self.base, from, (&message, seen))
+                self.roles.acceptor.handle(&self.roles.base, from, (&message, seen))
             }
-            Message::Propose { value } => self.acceptor.handle_proposal(&self.base, from, value),
+            Message::Propose { value } => {
+                self.roles.acceptor.handle_proposal(&self.roles.base, from, value)
+            }
             Message::Accepted { vote } => {
-                let index = self.base.sender(from, Roles::ACCEPTOR)?;
+                let index = self.roles.base.sender(from, Roles::ACCEPTOR)?;
                 self.handle_vote(index, vote)?;
-                self.proposer.on_accepted(&self.base, from, vote.ballot);
+                self.roles.proposer.on_accepted(&self.roles.base, from, vote.ballot);
                 Ok(())
             }
             Message::Promise { ballot, vote } => {
-                let index = self.base.sender(from, Roles::ACCEPTOR)?;
-                self.proposer.check(ballot, &self.base.group)?;
+                let index = self.roles.base.sender(from, Roles::ACCEPTOR)?;
+                self.roles.proposer.check(ballot, &self.roles.base.group)?;
                 if vote.is_some_and(|vote| vote.ballot >= ballot) {
                     return Err(Rejected::Impossible);
                 }
@@ -268,25 +251,27 @@ impl<S: Storage> FastPaxos<S> {
                 Ok(())
             }
             Message::Preempted { ballot: Ballot::FAST, promised } => {
-                self.base.sender(from, Roles::ACCEPTOR)?;
+                self.roles.base.sender(from, Roles::ACCEPTOR)?;
                 if promised <= Ballot::FAST {
                     return Err(Rejected::Impossible);
                 }
                 if promised.round > Ballot::MAX_ROUND {
                     return Err(Rejected::OutOfRange);
                 }
-                self.proposer.see(promised.round);
-                self.proposer.recover(self.base.now, &self.base.config);
+                self.roles.proposer.see(promised.round);
+                self.roles.proposer.recover(self.roles.base.now, &self.roles.base.config);
                 Ok(())
             }
-            Message::Preempted { .. } => self.proposer.handle(&self.base, from, &message),
-            Message::Decided { .. } => self.learner.handle(&self.base, from, &message),
+            Message::Preempted { .. } => {
+                self.roles.proposer.handle(&self.roles.base, from, &message)
+            }
+            Message::Decided { .. } => self.roles.learner.handle(&self.roles.base, from, &message),
         }
     }
 
     /// An acceptor has promised, and its vote is known. When a quorum has, their votes say what may be proposed.
     fn handle_promise(&mut self, index: usize, ballot: Ballot) {
-        let Self { base, quorums, proposer, votes, .. } = self;
+        let Self { roles: AllRoles { base, proposer, .. }, quorums, votes } = self;
         let Base { group, config, now, .. } = &*base;
         let is_open = proposer.phase() == Phase::Preparing && ballot == proposer.ballot();
         if !is_open || !proposer.count_promise(index, group) {
@@ -301,7 +286,7 @@ impl<S: Storage> FastPaxos<S> {
 
     /// What the roles of this node say to each other, which takes no messages.
     fn advance(&mut self) {
-        let Self { base, acceptor, proposer, .. } = self;
+        let AllRoles { base, acceptor, proposer, .. } = &mut self.roles;
         let me = base.group.me();
         proposer.see(acceptor.promised().round);
         if base.founded && !proposer.has_answered(me) {
@@ -318,7 +303,7 @@ impl<S: Storage> FastPaxos<S> {
                 acceptor.owe_learners(base, me);
             }
         }
-        if self.acceptor.is_durable(self.base.durable) {
+        if acceptor.is_durable(base.durable) {
             self.answer_self();
         }
         self.conclude();
@@ -326,8 +311,8 @@ impl<S: Storage> FastPaxos<S> {
 
     /// This node's acceptor answers its proposer, and tells its learner.
     fn answer_self(&mut self) {
-        let (me, id) = (self.base.group.me(), self.base.group.my_id());
-        let Self { base, acceptor, proposer, votes, .. } = self;
+        let Self { roles: AllRoles { base, acceptor, proposer, .. }, votes, .. } = self;
+        let (me, id) = (base.group.me(), base.group.my_id());
         // an acceptor of its own says what other acceptors say, and that is not refused
         if let Some(vote) = acceptor.vote() {
             let _ = votes.record(me, vote);
@@ -339,7 +324,7 @@ impl<S: Storage> FastPaxos<S> {
             Phase::Fast if promised > Ballot::FAST => proposer.recover(*now, config),
             Phase::Preparing if promised == ballot && !proposer.has_answered(me) => {
                 self.handle_promise(me, ballot);
-                if self.proposer.phase() == Phase::Accepting {
+                if self.roles.proposer.phase() == Phase::Accepting {
                     self.vote_for_own();
                 }
             }
@@ -354,14 +339,14 @@ impl<S: Storage> FastPaxos<S> {
 
     /// Phase 2 has begun with the last promise, this node's own.
     fn vote_for_own(&mut self) {
-        let Self { base, acceptor, proposer, .. } = self;
+        let AllRoles { base, acceptor, proposer, .. } = &mut self.roles;
         if acceptor.accept(proposer.proposal()) == Ok(true) {
             acceptor.owe_learners(base, base.group.me());
         }
     }
 
     fn conclude(&mut self) {
-        let Self { base, quorums, acceptor, proposer, learner, votes } = self;
+        let Self { roles: AllRoles { base, acceptor, proposer, learner }, quorums, votes } = self;
         if learner.decided().is_none()
             && let Some(value) = votes.chosen(quorums)
         {
@@ -375,38 +360,6 @@ impl<S: Storage> FastPaxos<S> {
             learner.ask_later(base); // something was begun
         }
     }
-
-    /// It asks in vain: it finishes what was begun.
-    fn finish_for_others(&mut self) {
-        let Self { base, proposer, learner, .. } = self;
-        let is_open = learner.decided().is_none() && proposer.phase() == Phase::Idle;
-        if is_open && base.founded {
-            proposer.begin(base.now, &base.group, &base.config);
-        }
-    }
-
-    fn plan_send(&mut self) -> Option<(usize, Plan)> {
-        let Self { base, acceptor, proposer, learner, .. } = self;
-        let is_durable = acceptor.is_durable(base.durable);
-        // no ballot is used twice: this node's promise is on disk before it asks for others'
-        let may_prepare = is_durable && acceptor.promised() >= proposer.ballot();
-        let may_propose = may_prepare || proposer.phase() != Phase::Preparing;
-        for index in (0..base.group.len()).filter(|index| *index != base.group.me()) {
-            if may_propose && proposer.take_due(index) {
-                return Some((index, Plan::Proposal));
-            }
-            if learner.take_ask(index) {
-                return Some((index, Plan::Learn));
-            }
-            if learner.decided().is_some() && acceptor.take_question(index) {
-                return Some((index, Plan::Decided));
-            }
-            if is_durable && let Some(answer) = acceptor.take_answer(index) {
-                return Some((index, Plan::Answer(answer)));
-            }
-        }
-        None
-    }
 }
 
 impl<S: Storage> Machine for FastPaxos<S> {
@@ -416,21 +369,7 @@ impl<S: Storage> Machine for FastPaxos<S> {
     type Status = Status;
 
     fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
-        if self.base.started {
-            return Err(Corrupt::Started);
-        }
-        match record {
-            Record::Founded => self.base.founded = true,
-            Record::Rounds { .. } => return Err(Corrupt::Malformed),
-            Record::Promised { ballot } => self.acceptor.restore_promise(ballot)?,
-            Record::Accepted { vote } => self.acceptor.restore_vote(vote)?,
-        }
-        let Self { base, acceptor, proposer, learner, .. } = self;
-        proposer.restore(acceptor.promised().round);
-        if !acceptor.promised().is_zero() {
-            learner.ask_later(base); // something was begun, and a driver asks for the deadline
-        }
-        Ok(())
+        self.roles.restore(record)
     }
 
     fn receive(
@@ -442,75 +381,44 @@ impl<S: Storage> Machine for FastPaxos<S> {
         self.tick(now);
         let result = self.handle(from, message);
         self.advance();
-        result.map_err(|reason| self.base.rejections.count(reason))
+        result.map_err(|reason| self.roles.base.rejections.count(reason))
     }
 
     fn tick(&mut self, now: Instant) {
-        self.base.advance_to(now);
-        let Base { group, config, now, .. } = &self.base;
-        self.proposer.tick(*now, group, config);
-        if self.learner.tick(*now, group, config) {
-            self.finish_for_others();
-        }
+        self.roles.tick(now);
         self.advance();
     }
 
     fn persisted(&mut self, ticket: Ticket) {
-        self.base.persisted(ticket);
+        self.roles.base.persisted(ticket);
         self.advance();
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {
-        let Self { base, acceptor, learner, .. } = self;
-        if core::mem::take(&mut base.founding_due) {
-            return Some(Output::Persist(base.tickets.issue(), Record::Founded));
-        }
-        if let Some((ticket, is_vote)) = acceptor.take_record(&mut base.tickets) {
-            return Some(Output::Persist(ticket, self.acceptor.record(is_vote)?));
-        }
-        if learner.take_event() {
-            return Some(Output::Event(Event::Decided { value: self.learner.decided()? }));
-        }
-        let (index, plan) = self.plan_send()?;
-        let message = match plan {
-            Plan::Proposal => self.proposer.message(),
-            Plan::Decided => Message::Decided { value: self.learner.decided()? },
-            Plan::Learn => Message::Learn,
-            Plan::Answer(answer) => self.acceptor.message(answer)?,
-        };
-        Some(Output::Send(self.base.group.id(index), message))
+        self.roles.poll()
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.proposer.deadline().into_iter().chain(self.learner.deadline()).min()
+        self.roles.deadline()
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
-        let founded = self.base.founded.then_some(Record::Founded);
-        founded.into_iter().chain(self.acceptor.checkpoint())
+        self.roles.checkpoint()
     }
 
     fn status(&self) -> Status {
-        Status {
-            id: self.base.group.my_id(),
-            founded: self.base.founded,
-            phase: self.proposer.phase(),
-            ballot: self.proposer.ballot(),
-            promised: self.acceptor.promised(),
-            accepted: self.acceptor.accepted(),
-            decided: self.learner.decided().is_some(),
-        }
+        self.roles.status()
     }
 
     fn rejections(&self) -> Rejections {
-        self.base.rejections
+        self.roles.base.rejections
     }
 
     fn max_message_len(&self) -> Option<usize> {
-        Some(limits::max_message_len::<S>(&self.base.config))
+        Some(limits::max_message_len::<S>(&self.roles.base.config))
     }
 
     fn max_record_len(&self) -> Option<usize> {
-        Some(limits::max_record_len::<S>(&self.base.config))
+        Some(limits::max_record_len::<S>(&self.roles.base.config))
     }
 }

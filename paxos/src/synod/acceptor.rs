@@ -5,7 +5,7 @@ use quorate_core::{
 };
 
 use super::base::Base;
-use super::{Config, Event, Learning, Message, Phase, Record, Status, Vote, limits};
+use super::{Config, Event, Learning, Message, Record, Status, Vote, limits};
 use crate::member::Group;
 use crate::{Ballot, ConfigError, Member, Roles, Storage};
 
@@ -97,16 +97,8 @@ impl<S: Storage> Machine for Acceptor<S> {
     type Status = Status;
 
     fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
-        if self.base.started {
-            return Err(Corrupt::Started);
-        }
-        match record {
-            Record::Founded => self.base.founded = true,
-            Record::Rounds { .. } => return Err(Corrupt::Malformed),
-            Record::Promised { ballot } => self.state.restore_promise(ballot)?,
-            Record::Accepted { vote } => self.state.restore_vote(vote)?,
-        }
-        Ok(())
+        self.base.restore(&record)?;
+        self.state.restore(&record)
     }
 
     fn receive(
@@ -156,19 +148,14 @@ impl<S: Storage> Machine for Acceptor<S> {
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
-        let founded = self.base.founded.then_some(Record::Founded);
-        founded.into_iter().chain(self.state.checkpoint())
+        self.base.checkpoint().chain(self.state.checkpoint())
     }
 
     fn status(&self) -> Status {
         Status {
-            id: self.base.group.my_id(),
-            founded: self.base.founded,
-            phase: Phase::Idle,
-            ballot: Ballot::ZERO,
             promised: self.state.promised,
             accepted: self.state.accepted,
-            decided: false,
+            ..self.base.status()
         }
     }
 
@@ -425,7 +412,16 @@ impl<S: Storage> AcceptorState<S> {
         self.record(true).into_iter().chain(promise)
     }
 
-    pub(crate) fn restore_promise(&mut self, ballot: Ballot) -> Result<(), Corrupt> {
+    pub(crate) fn restore(&mut self, record: &Record<'_>) -> Result<(), Corrupt> {
+        match *record {
+            Record::Founded => Ok(()),
+            Record::Rounds { .. } => Err(Corrupt::Malformed),
+            Record::Promised { ballot } => self.restore_promise(ballot),
+            Record::Accepted { vote } => self.restore_vote(vote),
+        }
+    }
+
+    fn restore_promise(&mut self, ballot: Ballot) -> Result<(), Corrupt> {
         check(ballot)?;
         if ballot < self.promised {
             return Err(Corrupt::Regression);
@@ -434,7 +430,7 @@ impl<S: Storage> AcceptorState<S> {
         Ok(())
     }
 
-    pub(crate) fn restore_vote(&mut self, vote: Vote<'_>) -> Result<(), Corrupt> {
+    fn restore_vote(&mut self, vote: Vote<'_>) -> Result<(), Corrupt> {
         check(vote.ballot)?;
         if vote.ballot == self.accepted && *vote.value == *self.value {
             return Ok(()); // a checkpoint was written before this record was

@@ -1,8 +1,8 @@
-use quorate_core::{Instant, NodeId, Quorums, Rejected, Rejections, Ticket, Tickets};
+use quorate_core::{Corrupt, Instant, NodeId, Quorums, Rejected, Rejections, Ticket, Tickets};
 
-use super::Config;
+use super::{Config, Phase, Record, Status};
 use crate::member::Group;
-use crate::{ConfigError, Member, Roles, Storage};
+use crate::{Ballot, ConfigError, Member, Roles, Storage};
 
 /// What the machine of each role has.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -63,5 +63,30 @@ impl<S: Storage> Base<S> {
     pub(crate) fn found(&mut self) {
         self.founding_due |= !self.founded;
         self.founded = true;
+    }
+    /// Before any other input; the record that the node was founded is taken here.
+    pub(crate) fn restore(&mut self, record: &Record<'_>) -> Result<(), Corrupt> {
+        if self.started {
+            return Err(Corrupt::Started);
+        }
+        self.founded |= matches!(record, Record::Founded);
+        Ok(())
+    }
+
+    pub(crate) fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
+        self.founded.then_some(Record::Founded).into_iter()
+    }
+
+    /// Of a machine without a role.
+    pub(crate) fn status(&self) -> Status {
+        Status {
+            id: self.group.my_id(),
+            founded: self.founded,
+            phase: Phase::Idle,
+            ballot: Ballot::ZERO,
+            promised: Ballot::ZERO,
+            accepted: Ballot::ZERO,
+            decided: false,
+        }
     }
 }

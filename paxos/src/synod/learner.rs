@@ -160,15 +160,7 @@ impl<S: Storage> Machine for Learner<S> {
     }
 
     fn status(&self) -> Status {
-        Status {
-            id: self.base.group.my_id(),
-            founded: true,
-            phase: super::Phase::Idle,
-            ballot: Ballot::ZERO,
-            promised: Ballot::ZERO,
-            accepted: Ballot::ZERO,
-            decided: self.state.decided,
-        }
+        Status { founded: true, decided: self.state.decided, ..self.base.status() }
     }
 
     fn rejections(&self) -> Rejections {

@@ -41,15 +41,16 @@
 //! each other node at most two in `backoff_us` (a prepare and an accept of each ballot), one in `retry_us`, one in `learn_us`, each vote where
 //! learning is direct, and once what was chosen.
 
-pub(crate) mod acceptor;
+mod acceptor;
+pub(crate) mod all_roles;
 pub(crate) mod base;
 mod config;
 mod event;
-pub(crate) mod learner;
+mod learner;
 pub(crate) mod limits;
 mod message;
 mod node;
-pub(crate) mod proposer;
+mod proposer;
 mod record;
 
 pub use acceptor::Acceptor;

@@ -4,10 +4,8 @@ use quorate_core::{
     Corrupt, Instant, Machine, NodeId, Output, Quorums, Rejected, Rejections, Ticket,
 };
 
-use super::acceptor::{AcceptorState, Answer};
+use super::all_roles::AllRoles;
 use super::base::Base;
-use super::learner::LearnerState;
-use super::proposer::ProposerState;
 use super::{Config, Event, Message, Phase, Record, Status, limits};
 use crate::{Ballot, ConfigError, Member, ProposeError, Roles, Storage};
 
@@ -70,18 +68,7 @@ use crate::{Ballot, ConfigError, Member, ProposeError, Roles, Storage};
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Synod<S: Storage> {
-    base: Base<S>,
-    acceptor: AcceptorState<S>,
-    proposer: ProposerState<S>,
-    learner: LearnerState<S>,
-}
-
-/// The next message, before it borrows.
-enum Plan {
-    Proposal,
-    Decided,
-    Learn,
-    Answer(Answer),
+    roles: AllRoles<S>,
 }
 
 impl<S: Storage> Synod<S> {
@@ -110,11 +97,8 @@ impl<S: Storage> Synod<S> {
         config: Config,
         seed: u64,
     ) -> Result<Self, ConfigError> {
-        let base = Base::new(id, members.iter().copied(), quorums, config, Roles::ALL)?;
-        let acceptor = AcceptorState::new(&base.group, &base.config);
-        let proposer = ProposerState::new(&base.group, &base.config, seed);
-        let learner = LearnerState::new(&base.group, &base.config);
-        Ok(Self { base, acceptor, proposer, learner })
+        let members = members.iter().copied();
+        Ok(Self { roles: AllRoles::new(id, members, quorums, config, seed)? })
     }
 
     /// This node is one of a new instance: it has promised nothing, and used no ballot yet. To be called once in the life of a node, by
@@ -131,7 +115,7 @@ impl<S: Storage> Synod<S> {
     /// # Ok::<(), quorate_paxos::ConfigError>(())
     /// ```
     pub fn found(&mut self) {
-        self.base.found();
+        self.roles.base.found();
     }
 
     /// Proposes a value. What is chosen, [`Event::Decided`] tells: this value, or another.
@@ -152,13 +136,8 @@ impl<S: Storage> Synod<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn propose(&mut self, now: Instant, value: &[u8]) -> Result<(), ProposeError> {
-        if !self.base.founded {
-            return Err(ProposeError::NotFounded);
-        }
-        self.proposer.want(value)?;
-        self.base.advance_to(now);
-        let Base { group, config, now, .. } = &self.base;
-        self.proposer.begin_if_idle(*now, group, config);
+        self.roles.want(now, value)?;
+        self.roles.begin_if_idle();
         self.advance();
         Ok(())
     }
@@ -177,8 +156,7 @@ impl<S: Storage> Synod<S> {
     /// # Ok::<(), quorate_paxos::ConfigError>(())
     /// ```
     pub fn learn(&mut self, now: Instant) {
-        self.base.advance_to(now);
-        self.learner.ask(self.base.now);
+        self.roles.learn(now);
         self.tick(now);
     }
 
@@ -195,12 +173,12 @@ impl<S: Storage> Synod<S> {
     /// ```
     #[must_use]
     pub fn decided(&self) -> Option<&[u8]> {
-        self.learner.decided()
+        self.roles.learner.decided()
     }
 
     /// What the roles of this node say to each other, which takes no messages.
     fn advance(&mut self) {
-        let Self { base, acceptor, proposer, .. } = self;
+        let AllRoles { base, acceptor, proposer, .. } = &mut self.roles;
         let me = base.group.me();
         proposer.see(acceptor.promised().round);
         let is_open = base.founded && !proposer.has_answered(me);
@@ -216,7 +194,7 @@ impl<S: Storage> Synod<S> {
         if acceptor.is_durable(base.durable) {
             self.answer_self();
         }
-        let Self { base, acceptor, proposer, learner } = self;
+        let AllRoles { base, acceptor, proposer, learner } = &mut self.roles;
         proposer.conclude(base, learner);
         if !acceptor.promised().is_zero() {
             learner.ask_later(base); // something was begun
@@ -225,7 +203,7 @@ impl<S: Storage> Synod<S> {
 
     /// This node's acceptor answers its proposer, and tells its learner.
     fn answer_self(&mut self) {
-        let Self { base, acceptor, proposer, learner } = self;
+        let AllRoles { base, acceptor, proposer, learner } = &mut self.roles;
         let (me, id) = (base.group.me(), base.group.my_id());
         let Base { group, config, now, .. } = &*base;
         let ballot = proposer.ballot();
@@ -249,42 +227,6 @@ impl<S: Storage> Synod<S> {
             }
         }
     }
-
-    /// It asks in vain: it finishes what was begun.
-    fn finish_for_others(&mut self) {
-        let Self { base, proposer, learner, .. } = self;
-        let is_open = learner.decided().is_none() && proposer.phase() == Phase::Idle;
-        if is_open && base.founded {
-            proposer.begin(base.now, &base.group, &base.config);
-        }
-    }
-
-    fn plan_send(&mut self) -> Option<(usize, Plan)> {
-        let Self { base, acceptor, proposer, learner } = self;
-        let is_durable = acceptor.is_durable(base.durable);
-        // no ballot is used twice: this node's promise is on disk before it asks for others'
-        let may_prepare = is_durable && acceptor.promised() >= proposer.ballot();
-        let may_propose = may_prepare || proposer.phase() != Phase::Preparing;
-        for index in (0..base.group.len()).filter(|index| *index != base.group.me()) {
-            if may_propose && proposer.take_due(index) {
-                return Some((index, Plan::Proposal));
-            }
-            if learner.take_tell(index) {
-                return Some((index, Plan::Decided));
-            }
-            if learner.take_ask(index) {
-                return Some((index, Plan::Learn));
-            }
-            if learner.decided().is_some() {
-                if acceptor.take_question(index) {
-                    return Some((index, Plan::Decided));
-                }
-            } else if is_durable && let Some(answer) = acceptor.take_answer(index) {
-                return Some((index, Plan::Answer(answer)));
-            }
-        }
-        None
-    }
 }
 
 impl<S: Storage> Machine for Synod<S> {
@@ -294,21 +236,7 @@ impl<S: Storage> Machine for Synod<S> {
     type Status = Status;
 
     fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
-        if self.base.started {
-            return Err(Corrupt::Started);
-        }
-        match record {
-            Record::Founded => self.base.founded = true,
-            Record::Rounds { .. } => return Err(Corrupt::Malformed),
-            Record::Promised { ballot } => self.acceptor.restore_promise(ballot)?,
-            Record::Accepted { vote } => self.acceptor.restore_vote(vote)?,
-        }
-        let Self { base, acceptor, proposer, learner, .. } = self;
-        proposer.restore(acceptor.promised().round);
-        if !acceptor.promised().is_zero() {
-            learner.ask_later(base); // something was begun, and a driver asks for the deadline
-        }
-        Ok(())
+        self.roles.restore(record)
     }
 
     fn receive(
@@ -318,8 +246,8 @@ impl<S: Storage> Machine for Synod<S> {
         message: Message<'_>,
     ) -> Result<(), Rejected> {
         self.tick(now);
-        let seen = self.proposer.seen(); // of its acceptor as well
-        let Self { base, acceptor, proposer, learner } = self;
+        let AllRoles { base, acceptor, proposer, learner } = &mut self.roles;
+        let seen = proposer.seen(); // of its acceptor as well
         let result = match message {
             Message::Prepare { .. } | Message::Accept { .. } | Message::Learn => {
                 acceptor.handle(base, from, (&message, seen))
@@ -336,76 +264,45 @@ impl<S: Storage> Machine for Synod<S> {
             }
         };
         self.advance();
-        result.map_err(|reason| self.base.rejections.count(reason))
+        result.map_err(|reason| self.roles.base.rejections.count(reason))
     }
 
     fn tick(&mut self, now: Instant) {
-        self.base.advance_to(now);
-        let Base { group, config, now, .. } = &self.base;
-        self.proposer.tick(*now, group, config);
-        if self.learner.tick(*now, group, config) {
-            self.finish_for_others();
-        }
+        self.roles.tick(now);
         self.advance();
     }
 
     fn persisted(&mut self, ticket: Ticket) {
-        self.base.persisted(ticket);
+        self.roles.base.persisted(ticket);
         self.advance();
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {
-        let Self { base, acceptor, learner, .. } = self;
-        if core::mem::take(&mut base.founding_due) {
-            return Some(Output::Persist(base.tickets.issue(), Record::Founded));
-        }
-        if let Some((ticket, is_vote)) = acceptor.take_record(&mut base.tickets) {
-            return Some(Output::Persist(ticket, self.acceptor.record(is_vote)?));
-        }
-        if learner.take_event() {
-            return Some(Output::Event(Event::Decided { value: self.learner.decided()? }));
-        }
-        let (index, plan) = self.plan_send()?;
-        let message = match plan {
-            Plan::Proposal => self.proposer.message(),
-            Plan::Decided => Message::Decided { value: self.learner.decided()? },
-            Plan::Learn => Message::Learn,
-            Plan::Answer(answer) => self.acceptor.message(answer)?,
-        };
-        Some(Output::Send(self.base.group.id(index), message))
+        self.roles.poll()
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.proposer.deadline().into_iter().chain(self.learner.deadline()).min()
+        self.roles.deadline()
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
-        let founded = self.base.founded.then_some(Record::Founded);
-        founded.into_iter().chain(self.acceptor.checkpoint())
+        self.roles.checkpoint()
     }
 
     fn status(&self) -> Status {
-        Status {
-            id: self.base.group.my_id(),
-            founded: self.base.founded,
-            phase: self.proposer.phase(),
-            ballot: self.proposer.ballot(),
-            promised: self.acceptor.promised(),
-            accepted: self.acceptor.accepted(),
-            decided: self.learner.decided().is_some(),
-        }
+        self.roles.status()
     }
 
     fn rejections(&self) -> Rejections {
-        self.base.rejections
+        self.roles.base.rejections
     }
 
     fn max_message_len(&self) -> Option<usize> {
-        Some(limits::max_message_len::<S>(&self.base.config))
+        Some(limits::max_message_len::<S>(&self.roles.base.config))
     }
 
     fn max_record_len(&self) -> Option<usize> {
-        Some(limits::max_record_len::<S>(&self.base.config))
+        Some(limits::max_record_len::<S>(&self.roles.base.config))
     }
 
     // what was proposed and decided cannot contradict itself here: there is nothing to stop for

@@ -211,11 +211,9 @@ impl<S: Storage> Machine for Proposer<S> {
     type Status = Status;
 
     fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
-        if self.base.started {
-            return Err(Corrupt::Started);
-        }
+        self.base.restore(&record)?;
         match record {
-            Record::Founded => self.base.founded = true,
+            Record::Founded => {}
             Record::Rounds { through } if through == 0 || through > Ballot::MAX_ROUND => {
                 return Err(Corrupt::Malformed);
             }
@@ -302,20 +300,16 @@ impl<S: Storage> Machine for Proposer<S> {
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
-        let founded = self.base.founded.then_some(Record::Founded);
         let rounds = (self.through > 0).then_some(Record::Rounds { through: self.through });
-        founded.into_iter().chain(rounds)
+        self.base.checkpoint().chain(rounds)
     }
 
     fn status(&self) -> Status {
         Status {
-            id: self.base.group.my_id(),
-            founded: self.base.founded,
             phase: self.state.phase,
             ballot: self.state.ballot,
-            promised: Ballot::ZERO,
-            accepted: Ballot::ZERO,
             decided: self.learner.decided().is_some(),
+            ..self.base.status()
         }
     }
 
