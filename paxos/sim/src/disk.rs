@@ -49,7 +49,7 @@ impl Disk {
     /// Whether what a message says of its sender is on record.
     pub(crate) fn keeps(&self, said: &Said) -> bool {
         match said {
-            Said::Prepare(ballot) => {
+            Said::Prepare(ballot) | Said::Accept((ballot, _)) => {
                 self.is_founded && self.rounds.max(self.promised.0) >= ballot.0
             }
             Said::Promise(ballot, vote) => {

@@ -90,9 +90,9 @@ struct NodeUnderTest {
     disk: Disk,
     waiting: Option<(Ticket, Vec<Vec<u8>>)>,
     life: u64,
-    /// The life in which each ballot was prepared, and what was proposed in it in each life.
+    /// The life in which each ballot was prepared, and what was proposed in it.
     prepared: BTreeMap<parse::Ballot, u64>,
-    proposed: BTreeMap<(u64, parse::Ballot), Vec<u8>>,
+    proposed: BTreeMap<parse::Ballot, Vec<u8>>,
     /// What the application was told in this life.
     told: Option<Vec<u8>>,
     /// What it has sent since the last drain.
@@ -290,8 +290,7 @@ impl NodeUnderTest {
                 }
             }
             Said::Accept((ballot, value)) => {
-                // peers that promise before they are asked could make it propose before its own promise is on disk
-                let proposed = self.proposed.entry((self.life, ballot)).or_insert(value.clone());
+                let proposed = self.proposed.entry(ballot).or_insert(value.clone());
                 if *proposed != value {
                     return Err(format!("it proposes {proposed:?} and {value:?} in {ballot:?}"));
                 }

@@ -53,6 +53,7 @@ pub const REQUIRED_MARKS: &[&str] = &[
     "free choice after a collision",
     "grid",
     "learners hear acceptors",
+    "nobody is told to do anything",
     "nobody proposes after a vote",
     "only proposers learn",
     "own value proposed",

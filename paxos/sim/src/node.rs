@@ -18,6 +18,10 @@ pub struct Node<S: Storage> {
     pub(crate) told_at: Instant,
     /// From whom it heard votes in its last ballot, while it asked for them.
     pub(crate) voters: Vec<(Ballot, NodeId)>,
+    /// It has proposed, or heard a vote, in this life; or its disk says that its proposer has used rounds.
+    took_part: bool,
+    /// Its driver ticks it at its deadline alone, and not at its start.
+    pub(crate) is_lazy: bool,
 }
 
 /// The machine.
@@ -65,7 +69,7 @@ impl<S: Storage> Node<S> {
         } else {
             Role::Proposer(Proposer::new(id, members, *quorums, *config, seed)?)
         };
-        Ok(Self { role, is_muted: false, told_at: Instant::ZERO, voters: Vec::new() })
+        Ok(Self { role, is_muted: false, told_at: Instant::ZERO, voters: Vec::new(), took_part: false, is_lazy: false })
     }
 
     /// It is set up.
@@ -88,6 +92,7 @@ impl<S: Storage> Node<S> {
             Role::Acceptor(_) | Role::Learner(_) => return None,
         };
         if result.is_ok() {
+            self.took_part = true;
             self.told_at = self.told_at.max(now);
         }
         Some(result)
@@ -102,6 +107,18 @@ impl<S: Storage> Node<S> {
             Role::Fast(machine) => machine.learn(now),
             Role::Proposer(_) | Role::Acceptor(_) => {}
         }
+    }
+
+    /// Whether it has promised, voted, proposed or heard a vote: then it must come to know what was chosen, if that is possible.
+    #[must_use]
+    pub fn took_part(&self) -> bool {
+        self.took_part || !self.status().promised.is_zero()
+    }
+
+    /// Whether it ends what was begun by itself: it proposes, and has used a ballot or voted or promised.
+    pub(crate) fn may_finish(&self) -> bool {
+        let has_proposer = !matches!(self.role, Role::Acceptor(_) | Role::Learner(_));
+        has_proposer && self.status().founded && self.took_part()
     }
 
     /// What it knows.
@@ -135,6 +152,7 @@ impl<S: Storage> Machine for Node<S> {
     type Status = Status;
 
     fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
+        self.took_part |= matches!(record, Record::Rounds { .. });
         each!(&mut self.role, machine => machine.restore(record))
     }
 
@@ -150,6 +168,7 @@ impl<S: Storage> Machine for Node<S> {
         self.told_at = self.told_at.max(now);
         let result = each!(&mut self.role, machine => machine.receive(now, from, message));
         let status = self.status();
+        self.took_part |= result.is_ok() && matches!(message, Message::Accepted { .. });
         self.voters.retain(|(ballot, _)| *ballot == status.ballot);
         if let (Ok(()), Message::Accepted { vote }) = (result, message)
             && vote.ballot == status.ballot
@@ -161,7 +180,8 @@ impl<S: Storage> Machine for Node<S> {
     }
 
     fn tick(&mut self, now: Instant) {
-        if !self.is_muted {
+        let is_due = !self.is_lazy || self.deadline().is_some_and(|at| at <= now);
+        if is_due && !self.is_muted {
             self.told_at = self.told_at.max(now);
             each!(&mut self.role, machine => machine.tick(now));
         }

@@ -39,6 +39,8 @@ pub struct PaxosSubject<S: Storage> {
     is_proposed: bool,
     /// Nobody proposes or asks then, if a node is there that has voted: it finishes what others have begun.
     is_quiet: bool,
+    /// Nobody does anything then, neither before one of them knows nor after, if what they hold is enough to go on by themselves.
+    is_silent: bool,
     lost: Vec<usize>,
     /// How often somebody has learned, or knew once faults had ended.
     completed: u64,
@@ -142,6 +144,17 @@ impl<S: Storage> PaxosSubject<S> {
         (0..self.clients.len()).filter(|node| !keep.contains(node)).collect()
     }
 
+    /// Whether the nodes that are there must come to know what is chosen though nobody proposes or asks: one of them knows, or has voted and
+    /// finishes what was begun, or something was chosen and one of them has taken part that can find it out.
+    fn go_on_by_themselves(&self, access: &mut Access<'_, Self>) -> bool {
+        let is_chosen = self.oracle.chosen().is_some();
+        let goes_on = |node: &Node<S>| {
+            knows(node) || node.may_finish() && (is_chosen || !node.status().accepted.is_zero())
+        };
+        let mut up = (0..access.nodes()).filter_map(|node| access.peek(node));
+        up.any(|node| !node.is_muted && goes_on(node))
+    }
+
     fn mark_prepare(&mut self, node: usize) {
         if self.clients[node].wants.is_none() {
             self.oracle.marks.hit("finished for others");
@@ -157,6 +170,7 @@ impl<S: Storage> Subject for PaxosSubject<S> {
     fn new(swarm: &Swarm, mut rng: Rng) -> Self {
         let setup = Setup::draw(&mut rng, swarm.nodes);
         let is_quiet = setup.config.learning != Learning::Proposer && rng.chance(1, 4);
+        let is_silent = is_quiet && rng.chance(1, 2);
         let begin_us = match rng.below(8) {
             0..=3 => rng.below(200_000),
             4..=6 => rng.below(swarm.chaos_us),
@@ -179,6 +193,7 @@ impl<S: Storage> Subject for PaxosSubject<S> {
             away: Vec::new(),
             is_proposed: false,
             is_quiet,
+            is_silent,
             lost: Vec::new(),
             completed: 0,
             storage: PhantomData,
@@ -190,13 +205,20 @@ impl<S: Storage> Subject for PaxosSubject<S> {
     fn timeout_us(&self) -> u64 {
         let config = &self.setup.config;
         // a node that finishes what others have begun has asked in vain before
-        let asks_us = if self.is_quiet { ASKS * config.learn_us } else { 0 };
+        let asks_us = match (self.is_silent, self.is_quiet) {
+            // it asks the less the longer it has asked, and four times more
+            (true, _) => 2 * self.chaos_us + 8 * config.learn_us,
+            (_, true) => ASKS * config.learn_us,
+            _ => 0,
+        };
         (settle_us(config) + asks_us).div_ceil(LEADER_TIMEOUTS)
     }
 
     fn boot(&mut self, node: usize) -> Result<Node<S>, String> {
         let seed = self.rng.next_u64();
-        Node::new(&self.setup, node, seed).map_err(|e| e.to_string())
+        let mut node = Node::new(&self.setup, node, seed).map_err(|e| e.to_string())?;
+        node.is_lazy = self.rng.chance(1, 2);
+        Ok(node)
     }
 
     /// A node is founded until that is on its disk, which it was set up with; and never again.
@@ -362,6 +384,10 @@ impl<S: Storage> Subject for PaxosSubject<S> {
         if self.now_us < self.begin_us && !self.is_healed {
             return Ok(wait);
         }
+        if self.is_silent && self.is_healed && self.go_on_by_themselves(access) {
+            access.marks.hit("nobody is told to do anything");
+            return Ok(wait);
+        }
         let nodes = 0..access.nodes();
         let mut up = nodes.filter_map(|node| access.peek(node)).filter(|node| !node.is_muted);
         if self.is_quiet && self.is_healed && up.clone().all(|node| node.decided().is_none()) {
@@ -453,9 +479,10 @@ impl<S: Storage> Subject for PaxosSubject<S> {
         let is_done = |machine: &&Node<S>| {
             let node = machine.status().id.get() as usize - 1;
             // it cannot ask, and may not propose
-            let is_silent =
+            let is_mute =
                 matches!(machine.role, Role::Proposer(_)) && self.oracle.is_erased(node);
-            is_silent || matches!(machine.role, Role::Acceptor(_)) || machine.decided().is_some()
+            let is_exempt = is_mute || self.is_silent && !machine.took_part();
+            is_exempt || matches!(machine.role, Role::Acceptor(_)) || machine.decided().is_some()
         };
         machines.filter(|machine| !is_done(machine)).count() == 0
     }

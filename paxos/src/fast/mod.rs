@@ -240,7 +240,7 @@ impl<S: Storage> FastPaxos<S> {
             }
             Message::Promise { ballot, vote } => {
                 let index = self.roles.base.sender(from, Roles::ACCEPTOR)?;
-                self.roles.proposer.check(ballot, &self.roles.base.group)?;
+                self.roles.proposer.check(&self.roles.base, index, ballot)?;
                 if vote.is_some_and(|vote| vote.ballot >= ballot) {
                     return Err(Rejected::Impossible);
                 }

@@ -16,9 +16,14 @@
 //!   disk. Any quorum of phase 1 shares an acceptor with any quorum of phase 2, which the type [`Quorums`](quorate_core::Quorums) makes sure
 //!   of; quorums of the same phase need not meet (Howard, Malkhi and Spiegelman, "Flexible Paxos", 2016).
 //! * **One is chosen in the end**, if a quorum of each phase and a proposer of the value stay up and messages arrive: proposers that preempt
-//!   each other back off for random times, longer each time. Nodes with all roles finish what a proposer began that is gone.
-//! * **All learn it in the end** that have promised, voted or heard a vote: what was chosen is told once, and asked for by those that miss it.
-//!   Others ask when the application does. With [`Learning::Proposer`] only the proposer learns, and nobody finishes for it.
+//!   each other back off for random times, longer each time.
+//! * **What was begun is finished**, and nobody has to call anything for it: by each node that proposes and takes part, if a quorum of each phase is up,
+//!   and if a value was chosen or the node itself has voted for one.
+//! * **All that take part learn it in the end**, of themselves, if one that is up knows or finishes it. A [`Synod`] takes part that has promised or voted,
+//!   in this life or an earlier one, or has heard a vote; a [`Proposer`] that has used a ballot, or set some aside in an earlier life; a [`Learner`] that
+//!   has heard a vote since it started. Others ask when the application says so. Who asks in vain does so less and less often: where links were broken for
+//!   long, it takes twice as long again at most, and 256 [`learn_us`](Config::learn_us) at most, until a node asks four times more and finishes.
+//! * With [`Learning::Proposer`] only the proposer learns, and nobody asks or finishes of itself.
 //!
 //! # When a disk is erased
 //!

@@ -19,7 +19,9 @@ const ROUNDS_AHEAD: u64 = 16;
 
 /// A proposer by itself, as a [`Machine`], which also learns what was chosen.
 ///
-/// One record sets 16 rounds aside before the first of them is used, so that no ballot is used twice, whatever crashes.
+/// One record sets 16 rounds aside before the first of them is used, so that no ballot is used twice, whatever crashes. A proposer that has such a
+/// record asks what was chosen when it starts, and after four questions without an outcome finishes what was begun, as a [`Synod`](super::Synod) does,
+/// unless [`Learning::Proposer`](super::Learning::Proposer) says otherwise.
 ///
 /// ```
 /// use quorate_core::{Instant, Machine, NodeId, Output, Quorums};
@@ -151,7 +153,8 @@ impl<S: Storage> Proposer<S> {
         Ok(())
     }
 
-    /// Asks the acceptors and the other proposers what was chosen, now and every [`learn_us`](Config::learn_us), less and less often, until it knows.
+    /// Asks the acceptors and the other proposers what was chosen, now and every [`learn_us`](Config::learn_us), less and less often, until it knows;
+    /// and finishes what was begun, if that does not tell and the node was founded.
     ///
     /// ```
     /// # use quorate_core::{Instant, Machine, NodeId, Output, Quorums};
@@ -223,6 +226,7 @@ impl<S: Storage> Machine for Proposer<S> {
             Record::Rounds { through } => {
                 self.through = through;
                 self.state.restore(through);
+                self.learner.ask_later(&self.base); // something was begun
             }
             _ => return Err(Corrupt::Malformed),
         }
@@ -258,7 +262,11 @@ impl<S: Storage> Machine for Proposer<S> {
         self.base.advance_to(now);
         let Base { group, config, now, .. } = &self.base;
         self.state.tick(*now, group, config);
-        let _ = self.learner.tick(*now, group, config);
+        let in_vain = self.learner.tick(*now, group, config);
+        if in_vain && self.base.founded && self.learner.decided().is_none() {
+            // it finishes what it began in an earlier life, or others have
+            self.state.begin_if_idle(*now, group, config);
+        }
         self.reserve();
     }
 
@@ -353,6 +361,7 @@ struct Progress {
     agreed: bool,
     refused: bool,
     due: bool,
+    asked: bool,
 }
 
 impl<S: Storage> ProposerState<S> {
@@ -567,7 +576,7 @@ impl<S: Storage> ProposerState<S> {
             return;
         }
         if let Some(one) = self.acceptors.get_mut(index) {
-            *one = Progress { refused: true, ..Progress::default() };
+            *one = Progress { refused: true, asked: true, ..Progress::default() };
         }
         if !group.is_quorum(quorum, |index| !self.has_refused(index)) {
             self.back_off(now, config);
@@ -592,14 +601,14 @@ impl<S: Storage> ProposerState<S> {
         let Base { group, config, now, .. } = base;
         match *message {
             Message::Promise { ballot, vote } => {
-                self.check(ballot, group)?;
+                self.check(base, index, ballot)?;
                 if vote.is_some_and(|vote| vote.ballot.is_zero()) {
                     return Err(Rejected::Malformed);
                 }
                 self.on_promise(*now, index, (ballot, vote), (group, config))
             }
             Message::Preempted { ballot, promised } => {
-                self.check(ballot, group)?;
+                self.check(base, index, ballot)?;
                 if promised <= ballot {
                     return Err(Rejected::Impossible);
                 }
@@ -613,16 +622,30 @@ impl<S: Storage> ProposerState<S> {
         }
     }
 
-    /// An answer names a ballot of this node, of this life or an earlier one.
-    pub(crate) fn check(&self, ballot: Ballot, group: &Group<S>) -> Result<(), Rejected> {
+    /// An answer names a ballot in which this node has asked that acceptor, in this life or an earlier one. Promises that were not asked for
+    /// could begin phase 2 before this node's own promise is on disk, and after a crash it would use the ballot again.
+    pub(crate) fn check(
+        &self,
+        base: &Base<S>,
+        index: usize,
+        ballot: Ballot,
+    ) -> Result<(), Rejected> {
         if ballot.is_zero() {
             return Err(Rejected::Malformed);
         }
-        if ballot.node != group.my_id() {
+        if ballot.node != base.group.my_id() {
             return Err(Rejected::Impossible);
         }
         if !ballot.is_in_range(self.seen) {
             return Err(Rejected::OutOfRange);
+        }
+        // where none was used in this life, those of earlier ones are on record; a node that was erased does not know them
+        let last = if self.ballot.is_zero() { self.seen } else { self.ballot.round };
+        let is_asked = ballot != self.ballot
+            || self.phase != Phase::Preparing
+            || self.acceptors.get(index).is_some_and(|one| one.asked);
+        if !is_asked || base.founded && ballot.round > last {
+            return Err(Rejected::Impossible);
         }
         Ok(())
     }
@@ -677,12 +700,12 @@ impl<S: Storage> ProposerState<S> {
     pub(crate) fn take_due(&mut self, index: usize) -> bool {
         let is_open = matches!(self.phase, Phase::Fast | Phase::Preparing | Phase::Accepting);
         let one = self.acceptors.get_mut(index).filter(|one| is_open && one.due);
-        one.map(|one| one.due = false).is_some()
+        one.map(|one| (one.due, one.asked) = (false, true)).is_some()
     }
 
     fn agree(&mut self, index: usize) {
         if let Some(one) = self.acceptors.get_mut(index) {
-            *one = Progress { agreed: true, ..Progress::default() };
+            *one = Progress { agreed: true, asked: true, ..Progress::default() };
         }
     }
 

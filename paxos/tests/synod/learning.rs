@@ -1,7 +1,7 @@
 //! How learners learn.
 
-use quorate_core::{Instant, Machine, NodeId, Quorums};
-use quorate_paxos::synod::{Config, Learner, Learning, Message, Vote};
+use quorate_core::{Instant, Machine, NodeId, Output, Quorums};
+use quorate_paxos::synod::{Config, Learner, Learning, Message, Proposer, Record, Vote};
 use quorate_paxos::{Inline, Member, Roles};
 
 use super::net;
@@ -104,4 +104,49 @@ fn who_knows_tells() {
         assert_eq!(sent.len(), 1, "{message:?}");
         assert_eq!(sent[0].message(), Message::Decided { value: b"x" });
     }
+}
+
+/// A proposer by itself, which has used ballots and lost power, asks; and it proposes what it finds, if nobody tells it.
+#[test]
+fn restarted_proposer_finishes_what_was_begun() {
+    let members = [(1, Roles::ACCEPTOR), (2, Roles::ACCEPTOR), (3, Roles::PROPOSER)]
+        .map(|(id, roles)| Member::new(NodeId::new(id)).with_roles(roles));
+    let quorums = Quorums::majority(2);
+    let (me, config) = (NodeId::new(3), Config::lan());
+    let mut proposer = Proposer::<Inline<3, 8>>::new(me, &members, quorums, config, 1).unwrap();
+    proposer.restore(Record::Founded).unwrap();
+    assert_eq!(proposer.deadline(), None); // it has begun nothing
+    proposer.restore(Record::Rounds { through: 16 }).unwrap();
+    let voted = Vote { ballot: ballot(16, 3), value: b"x" };
+    let mut asked = 0;
+    while let Some(now) = proposer.deadline().filter(|_| proposer.decided().is_none()) {
+        proposer.tick(now);
+        let mut answers = Vec::new();
+        while let Some(output) = proposer.poll() {
+            let message = match output {
+                Output::Persist(ticket, _) => {
+                    proposer.persisted(ticket);
+                    continue;
+                }
+                Output::Send(to, Message::Learn) => {
+                    asked += usize::from(to == NodeId::new(1));
+                    continue;
+                }
+                Output::Send(_, Message::Prepare { ballot }) => {
+                    Message::Promise { ballot, vote: Some(voted) }
+                }
+                Output::Send(_, Message::Accept { vote }) => {
+                    assert_eq!(vote.value, b"x");
+                    let vote = Vote { ballot: vote.ballot, value: b"x" };
+                    Message::Accepted { vote }
+                }
+                _ => continue,
+            };
+            answers.push(message);
+        }
+        for (from, message) in [1, 2].map(NodeId::new).into_iter().zip(answers) {
+            proposer.receive(now, from, message).unwrap();
+        }
+    }
+    assert_eq!((proposer.decided(), asked), (Some(&b"x"[..]), 4));
 }

@@ -106,7 +106,7 @@ fn promises_and_votes_survive() {
     let mut net = net(3, Config::lan());
     let three = NodeId::new(3);
     net.node(1).receive(Instant::ZERO, three, Message::Prepare { ballot: ballot(5, 3) }).unwrap();
-    net.settle();
+    net.settle_unheard();
     net.crash(1);
     net.restart(node(1, 3, Config::lan()));
     let late = Message::Prepare { ballot: ballot(4, 2) };
@@ -129,7 +129,7 @@ fn value_of_the_highest_vote_is_adopted() {
     net.node(1)
         .receive(Instant::ZERO, NodeId::new(2), Message::Prepare { ballot: ballot(6, 2) })
         .unwrap();
-    net.settle();
+    net.settle_unheard();
     net.node(1).propose(Instant::ZERO, b"own").unwrap();
     net.poll_all();
     net.sync_all();
@@ -281,8 +281,7 @@ fn ballot_that_waits_for_dead_nodes_is_given_up() {
     net.node(2)
         .receive(Instant::ZERO, NodeId::new(3), Message::Prepare { ballot: ballot(3, 3) })
         .unwrap();
-    net.settle();
-    net.take(|_| true);
+    net.settle_unheard();
     net.crash(3);
     net.node(1).propose(Instant::ZERO, b"x").unwrap();
     for _ in 0..6 {

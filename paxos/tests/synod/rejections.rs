@@ -1,7 +1,7 @@
 //! Messages that no honest node sends are refused, counted, and change nothing.
 
-use quorate_core::{Instant, Machine, NodeId, Rejected};
-use quorate_paxos::synod::{Config, Message, Vote};
+use quorate_core::{Instant, Machine, NodeId, Output, Rejected};
+use quorate_paxos::synod::{Config, Message, Phase, Vote};
 use quorate_paxos::{Ballot, ProposeError};
 
 use super::{acceptor, net};
@@ -150,6 +150,7 @@ fn rounds_come_to_an_end() {
     node.propose(Instant::ZERO, b"x").unwrap();
     let mine = node.status().ballot;
     assert_eq!(mine, ballot(Ballot::MAX_ROUND, 1));
+    write_and_ask(&mut node);
     for from in [2, 3] {
         let preempted = Message::Preempted { ballot: mine, promised: last };
         node.receive(Instant::ZERO, NodeId::new(from), preempted).unwrap();
@@ -162,4 +163,41 @@ fn rounds_come_to_an_end() {
         node.tick(now);
     }
     assert_eq!(node.propose(now, b"y"), Err(ProposeError::Exhausted));
+}
+
+/// Writes what a node wants written, until it has asked all.
+fn write_and_ask(node: &mut super::Node) {
+    while let Some(output) = node.poll() {
+        if let Output::Persist(ticket, _) = output {
+            node.persisted(ticket);
+        }
+    }
+}
+
+/// A promise in a ballot that is not on disk yet could begin phase 2, and the ballot would be used again after a crash.
+#[test]
+fn promises_that_were_not_asked_for_are_refused() {
+    let mut node = super::founded(1, 3, Config::lan());
+    node.propose(Instant::ZERO, b"x").unwrap();
+    let mine = node.status().ballot;
+    let promise = Message::Promise { ballot: mine, vote: None };
+    let preempted = Message::Preempted { ballot: mine, promised: ballot(2, 3) };
+    let later = Message::Promise { ballot: ballot(2, 1), vote: None };
+    let before = node.rejections();
+    for from in [2, 3].map(NodeId::new) {
+        for message in [promise, preempted, later] {
+            assert_eq!(node.receive(Instant::ZERO, from, message), Err(Rejected::Impossible));
+        }
+    }
+    assert_eq!(node.rejections().total() - before.total(), 6);
+    assert_eq!((node.status().phase, node.status().ballot), (Phase::Preparing, mine));
+    // once its own promise is on disk it asks, and the same promise counts, twice sent or not
+    write_and_ask(&mut node);
+    assert_eq!(node.receive(Instant::ZERO, NodeId::new(3), later), Err(Rejected::Impossible));
+    node.receive(Instant::ZERO, NodeId::new(2), promise).unwrap();
+    assert_eq!(node.status().phase, Phase::Accepting);
+    for from in [2, 3].map(NodeId::new) {
+        node.receive(Instant::ZERO, from, promise).unwrap();
+        node.receive(Instant::ZERO, from, preempted).unwrap();
+    }
 }
