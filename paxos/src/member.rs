@@ -190,11 +190,17 @@ impl<S: Storage> Group<S> {
     /// Whether the acceptors for which `agrees` is true, by their places, are a quorum: each counts once, however often it was heard.
     pub(crate) fn is_quorum(&self, phase: Phase, agrees: impl Fn(usize) -> bool) -> bool {
         let mut tally = Tally::default();
-        for (index, member) in self.members.iter().enumerate() {
-            if member.roles.contains(Roles::ACCEPTOR) {
-                tally.count(member.votes, agrees(index));
-            }
+        for index in 0..self.members.len() {
+            self.count(&mut tally, index, agrees(index));
         }
         self.quorums.is_met_by(phase, &tally)
+    }
+
+    /// A member's answer: apart, as the loops around it are one for each kind of answers.
+    fn count(&self, tally: &mut Tally, index: usize, agrees: bool) {
+        let member = self.members.get(index);
+        if let Some(member) = member.filter(|member| member.roles.contains(Roles::ACCEPTOR)) {
+            tally.count(member.votes, agrees);
+        }
     }
 }
