@@ -69,7 +69,14 @@ impl<S: Storage> Node<S> {
         } else {
             Role::Proposer(Proposer::new(id, members, *quorums, *config, seed)?)
         };
-        Ok(Self { role, is_muted: false, told_at: Instant::ZERO, voters: Vec::new(), took_part: false, is_lazy: false })
+        Ok(Self {
+            role,
+            is_muted: false,
+            told_at: Instant::ZERO,
+            voters: Vec::new(),
+            took_part: false,
+            is_lazy: false,
+        })
     }
 
     /// It is set up.

@@ -479,8 +479,7 @@ impl<S: Storage> Subject for PaxosSubject<S> {
         let is_done = |machine: &&Node<S>| {
             let node = machine.status().id.get() as usize - 1;
             // it cannot ask, and may not propose
-            let is_mute =
-                matches!(machine.role, Role::Proposer(_)) && self.oracle.is_erased(node);
+            let is_mute = matches!(machine.role, Role::Proposer(_)) && self.oracle.is_erased(node);
             let is_exempt = is_mute || self.is_silent && !machine.took_part();
             is_exempt || matches!(machine.role, Role::Acceptor(_)) || machine.decided().is_some()
         };
