@@ -175,7 +175,7 @@ fn blank(bench: &mut TestBench) -> Result<String, Failure> {
 }
 
 fn noise(bench: &mut TestBench) -> Result<String, Failure> {
-    let (mut group, took) = disturbed(bench, Noise::LINE)?;
+    let (mut group, took) = disturbed(bench, Noise::LINE, &["badframes"])?;
     let bad = group.sum("badframes")?;
     let done = group.bench().counts().noise;
     if bad == 0 {
@@ -189,7 +189,7 @@ fn noise(bench: &mut TestBench) -> Result<String, Failure> {
 }
 
 fn frames(bench: &mut TestBench) -> Result<String, Failure> {
-    let (mut group, took) = disturbed(bench, Noise::FRAMES)?;
+    let (mut group, took) = disturbed(bench, Noise::FRAMES, &["badframes", "rejected"])?;
     for id in EVERY {
         let status = group.wait("the board answers", |group| group.status(id))?;
         let round = status.get("promised").and_then(|text| text.split_once('.'));
@@ -213,25 +213,39 @@ fn frames(bench: &mut TestBench) -> Result<String, Failure> {
     ))
 }
 
-/// Several decisions on bad wires. Boards that restart ask again, so that there is enough traffic; the mean time of a decision is returned.
-fn disturbed(bench: &mut TestBench, noise: Noise) -> Result<(Group<'_>, Duration), Failure> {
+/// Several decisions on bad wires, and more until the boards have counted all of `counters`. A board that restarts asks again, so there is
+/// traffic. The mean time of a decision is returned.
+fn disturbed<'a>(
+    bench: &'a mut TestBench,
+    noise: Noise,
+    counters: &[&str],
+) -> Result<(Group<'a>, Duration), Failure> {
     const TIMES: u32 = 12;
+    const MOST: u32 = 200;
     let mut group = Group::start(bench)?;
     group.bench().disturb(noise);
-    let mut took = Duration::ZERO;
     propose_all(&mut group, 0)?;
-    for _ in 0..TIMES {
+    let mut took = Duration::ZERO;
+    let mut times = 0;
+    while times < MOST {
         let begin = Instant::now();
         group.wait_for_choice(&EVERY)?;
         took += begin.elapsed();
+        times += 1;
+        let mut missing = false;
+        for counter in counters {
+            missing |= group.sum(counter)? == 0;
+        }
+        if times >= TIMES && !missing {
+            break;
+        }
         // one forgets what was chosen; the two others keep what they count
         group.bench().kill(1);
         group.start_board(1)?;
         group.propose(1, "again")?;
     }
-    group.wait_for_choice(&EVERY)?;
     group.bench().disturb(Noise::default());
-    Ok((group, took / TIMES))
+    Ok((group, took / times))
 }
 
 fn flash_fail(bench: &mut TestBench) -> Result<String, Failure> {
