@@ -16,6 +16,7 @@ enum Step {
     Push(u8, usize),
     Append(Vec<(u8, usize)>),
     Truncate(u8),
+    Replace(u8, usize),
     Compact(u8),
     Reset(u8, u8),
 }
@@ -63,7 +64,8 @@ fn step(longest: usize) -> impl Strategy<Value = Step> {
     let len = prop_oneof![0..longest / 10, 0..=longest];
     prop_oneof![
         4 => (0..2u8, len.clone()).prop_map(|(t, d)| Step::Push(t, d)),
-        4 => prop::collection::vec((0..2u8, len), 0..5).prop_map(Step::Append),
+        4 => prop::collection::vec((0..2u8, len.clone()), 0..5).prop_map(Step::Append),
+        4 => (any::<u8>(), len).prop_map(|(back, len)| Step::Replace(back, len)),
         2 => any::<u8>().prop_map(Step::Truncate),
         2 => any::<u8>().prop_map(Step::Compact),
         1 => (any::<u8>(), 0..3u8).prop_map(|(i, t)| Step::Reset(i, t)),
@@ -110,6 +112,23 @@ fn run<L: Log<Header: TestHeader>>(steps: &[Step], room: Room) {
                 let to = last - u64::from(*back) % (model.entries.len() as u64 + 1);
                 log.truncate(to);
                 model.entries.truncate((to - model.compacted) as usize);
+            }
+            Step::Replace(back, len) => {
+                let index = last - u64::from(*back) % (model.entries.len() as u64 + 1);
+                let place = (index - model.compacted).checked_sub(1);
+                let Some(old) = place.and_then(|at| model.entries.get_mut(at as usize)) else {
+                    assert_eq!(log.replace(index, &encoded::<L::Header>(1, b"")), Ok(()));
+                    continue;
+                };
+                let new = (old.0, data(*len));
+                let bytes = encoded::<L::Header>(new.0, &new.1);
+                let before = core::mem::replace(old, new);
+                if model.used() > room.bytes {
+                    model.entries[place.unwrap() as usize] = before;
+                    assert_eq!(log.replace(index, &bytes), Err(Full));
+                } else {
+                    assert_eq!(log.replace(index, &bytes), Ok(()));
+                }
             }
             Step::Compact(on) => {
                 let by = usize::from(*on) % (model.entries.len() + 1);

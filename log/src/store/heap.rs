@@ -299,6 +299,35 @@ impl<H: Header> Log for HeapLog<H> {
         taken
     }
 
+    fn replace(&mut self, index: Index, entry: &[u8]) -> Result<(), Full> {
+        let Some((number, chunk)) = self.chunk(index) else { return Ok(()) };
+        let Ok((header, _)) = H::scan(entry) else { return Ok(()) };
+        let slot = chunk.slot(index);
+        let (start, end) = (chunk.start(slot), chunk.start(slot.saturating_add(1)));
+        let (old, new) = (end.saturating_sub(start), entry.len());
+        let longer = new.saturating_sub(old) as u64;
+        let shorter = old.saturating_sub(new) as u64;
+        if longer > self.room() {
+            return Err(Full);
+        }
+        // all places in the chunk fit 32 bits
+        u32::try_from(chunk.bytes.len().saturating_add(new)).map_err(|_| Full)?;
+        let moved = |position: u64| position.saturating_add(longer).saturating_sub(shorter);
+        let mut chunks = self.full.iter_mut().skip(number).chain([&mut self.tail]);
+        if let Some(chunk) = chunks.next() {
+            chunk.bytes.splice(start..end, entry.iter().copied());
+            for begin in chunk.starts.iter_mut().skip(slot.saturating_add(1)) {
+                *begin = u32::try_from(moved(u64::from(*begin))).unwrap_or(u32::MAX);
+            }
+        }
+        chunks.for_each(|later| later.position = moved(later.position));
+        self.end = moved(self.end);
+        if index == self.last {
+            self.last_tag = header.tag();
+        }
+        Ok(())
+    }
+
     fn truncate(&mut self, last: Index) {
         if last >= self.last || last < self.compacted {
             return;

@@ -1,6 +1,6 @@
 use quorate_core::{Full, InlineList, List};
 
-use super::{Log, Span, move_to_front};
+use super::{Log, Span, move_to_back, move_to_front};
 use crate::index::succ;
 use crate::{Encoded, Entries, Header, Index};
 
@@ -155,6 +155,42 @@ impl<H: Header, const BYTES: usize, const ENTRIES: usize> Log for InlineLog<H, B
             taken = succ(taken);
         }
         taken
+    }
+
+    fn replace(&mut self, index: Index, entry: &[u8]) -> Result<(), Full> {
+        let (Some(start), Some(end)) = (self.start(index), self.start(succ(index))) else {
+            return Ok(());
+        };
+        let Ok((header, _)) = H::scan(entry) else { return Ok(()) };
+        let (old, new) = (end.saturating_sub(start), entry.len());
+        let shorter = u32::try_from(old.saturating_sub(new)).map_err(|_| Full)?;
+        let longer = u32::try_from(new.saturating_sub(old)).map_err(|_| Full)?;
+        if new > old {
+            let by = new.saturating_sub(old);
+            if by > BYTES.saturating_sub(self.bytes.len()) {
+                return Err(Full);
+            }
+            for _ in 0..by {
+                self.bytes.push(0)?; // there is room
+            }
+            move_to_back(&mut self.bytes, end, by);
+        } else if old > new {
+            let by = old.saturating_sub(new);
+            let kept = self.bytes.len().saturating_sub(by);
+            let from = start.saturating_add(new);
+            move_to_front(self.bytes.get_mut(from..).unwrap_or_default(), by);
+            self.bytes.truncate(kept);
+        }
+        let room = self.bytes.get_mut(start..).unwrap_or_default();
+        room.iter_mut().zip(entry).for_each(|(room, byte)| *room = *byte);
+        let after = usize::try_from(index.saturating_sub(self.compacted)).unwrap_or(usize::MAX);
+        for begin in self.starts.get_mut(after..).unwrap_or_default() {
+            *begin = begin.saturating_add(longer).saturating_sub(shorter);
+        }
+        if index == self.last {
+            self.last_tag = header.tag();
+        }
+        Ok(())
     }
 
     fn truncate(&mut self, last: Index) {

@@ -209,6 +209,27 @@ pub trait Log: Clone + PartialEq + Eq + Hash + Debug {
     /// ```
     fn append(&mut self, run: &[u8]) -> u64;
 
+    /// Puts an entry, as it is encoded, in the place of the one at `index`; all others stay. For protocols that may replace what
+    /// is not committed yet, and keep what comes after it: Multi-Paxos. Changes nothing if `index` is not in the log.
+    ///
+    /// Work: the bytes after it may move.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]; nothing was changed.
+    ///
+    /// ```
+    #[doc = example_header!()]
+    /// use quorate_log::{InlineLog, Log};
+    /// let mut log = InlineLog::<Head, 16, 8>::with_limit(16);
+    /// log.append(b"\x01\x02hi\x02\x05there");
+    /// log.replace(1, b"\x03\x03new")?;
+    /// assert_eq!(log.entries(1, 2, 64).bytes(), b"\x03\x03new\x02\x05there");
+    /// assert!(log.replace(1, b"\x03\x0btoo long now").is_err());
+    /// # Ok::<(), quorate_core::Full>(())
+    /// ```
+    fn replace(&mut self, index: Index, entry: &[u8]) -> Result<(), Full>;
+
     /// Drops the entries after `last`. Changes nothing if `last` is not in the log.
     ///
     /// ```
@@ -340,6 +361,17 @@ impl Span {
     #[must_use]
     pub const fn last(&self) -> Index {
         self.first.wrapping_add(self.count).saturating_sub(1)
+    }
+}
+
+/// Moves the items from `from` on to the end by `by`, of which so many were added there. `copy_within` can panic.
+fn move_to_back<T: Copy>(items: &mut [T], from: usize, by: usize) {
+    let cells = Cell::from_mut(items).as_slice_of_cells();
+    let cells = cells.get(from..).unwrap_or_default();
+    let moved = cells.len().saturating_sub(by);
+    let targets = cells.iter().rev();
+    for (to, from) in targets.zip(cells.iter().take(moved).rev()) {
+        to.set(from.get());
     }
 }
 
