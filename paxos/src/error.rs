@@ -21,6 +21,8 @@ pub enum ConfigError {
     Timeouts,
     /// The sizes of classic and fast quorums do not fit each other, or the members: see [`FastQuorums`](crate::fast::FastQuorums).
     FastQuorums,
+    /// A limit is 0, or too small for one entry of `max_entry_bytes`: see [`multi::Config`](crate::multi::Config).
+    Limits,
 }
 
 /// Why a value was not proposed. Nothing was changed.
@@ -53,6 +55,7 @@ impl fmt::Display for ConfigError {
                 "a classic quorum and two fast quorums must share an acceptor: twice the fast \
                  size and the classic size must add up to more than twice the members",
             ),
+            Self::Limits => f.write_str("a limit is 0, or too small for one entry"),
         }
     }
 }

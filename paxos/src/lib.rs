@@ -44,6 +44,7 @@ mod ballot;
 mod error;
 pub mod fast;
 mod member;
+pub mod multi;
 mod storage;
 pub mod synod;
 

@@ -1,7 +1,7 @@
 use quorate_core::{List, NodeId, Phase, Quorums, Tally, Votes};
 
 use crate::ConfigError;
-use crate::storage::Storage;
+use crate::storage::Lists;
 
 /// What a member does (Lamport, "Paxos Made Simple", 2001, section 2.1: "we let the three roles be performed by three classes of
 /// agents").
@@ -115,14 +115,14 @@ impl Member {
 
 /// The members of an instance and their quorums.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Group<S: Storage> {
+pub(crate) struct Group<S: Lists> {
     members: S::Members<Member>,
     quorums: Quorums,
     /// The place of this node.
     me: usize,
 }
 
-impl<S: Storage> Group<S> {
+impl<S: Lists> Group<S> {
     pub(crate) fn new(
         id: NodeId,
         members: impl IntoIterator<Item = Member>,
@@ -185,6 +185,19 @@ impl<S: Storage> Group<S> {
 
     pub(crate) fn has_role(&self, index: usize, roles: Roles) -> bool {
         self.members.get(index).is_some_and(|member| member.roles.contains(roles))
+    }
+
+    /// The greatest of the acceptors' numbers that a quorum reached, if it is above `floor`.
+    pub(crate) fn reached(
+        &self,
+        phase: Phase,
+        floor: u64,
+        number: impl Fn(usize) -> u64 + Clone,
+    ) -> Option<u64> {
+        let acceptors = self.members.iter().enumerate();
+        let acceptors = acceptors.filter(|(_, member)| member.roles.contains(Roles::ACCEPTOR));
+        let numbers = acceptors.map(|(index, member)| (member.votes, number(index)));
+        self.quorums.reached(phase, floor, numbers)
     }
 
     /// Whether the acceptors for which `agrees` is true, by their places, are a quorum: each counts once, however often it was heard.

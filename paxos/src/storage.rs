@@ -12,20 +12,24 @@ pub trait Storage: Clone + PartialEq + Eq + Hash + Debug + sealed::Kinds {}
 mod sealed {
     use super::{Debug, Hash, List};
 
-    pub trait Kinds {
-        /// Bytes of a value; `None` where the configuration says.
-        const VALUE: Option<usize>;
+    /// Where lists of members are.
+    pub trait Lists {
         type Members<T: Clone + PartialEq + Eq + Hash + Debug>: List<T>
             + Clone
             + PartialEq
             + Eq
             + Hash
             + Debug;
+    }
+
+    pub trait Kinds: Lists {
+        /// Bytes of a value; `None` where the configuration says.
+        const VALUE: Option<usize>;
         type Value: List<u8> + Clone + PartialEq + Eq + Hash + Debug;
     }
 }
 
-pub(crate) use sealed::Kinds;
+pub(crate) use sealed::{Kinds, Lists};
 
 /// Everything inside the value: no heap.
 ///
@@ -44,9 +48,12 @@ pub struct Inline<const MEMBERS: usize, const VALUE: usize>;
 
 impl<const MEMBERS: usize, const VALUE: usize> Storage for Inline<MEMBERS, VALUE> {}
 
+impl<const MEMBERS: usize, const VALUE: usize> Lists for Inline<MEMBERS, VALUE> {
+    type Members<T: Clone + PartialEq + Eq + Hash + Debug> = InlineList<T, MEMBERS>;
+}
+
 impl<const MEMBERS: usize, const VALUE: usize> Kinds for Inline<MEMBERS, VALUE> {
     const VALUE: Option<usize> = Some(VALUE);
-    type Members<T: Clone + PartialEq + Eq + Hash + Debug> = InlineList<T, MEMBERS>;
     type Value = InlineList<u8, VALUE>;
 }
 
@@ -59,8 +66,12 @@ pub struct Heap;
 impl Storage for Heap {}
 
 #[cfg(feature = "alloc")]
+impl Lists for Heap {
+    type Members<T: Clone + PartialEq + Eq + Hash + Debug> = quorate_core::HeapList<T>;
+}
+
+#[cfg(feature = "alloc")]
 impl Kinds for Heap {
     const VALUE: Option<usize> = None;
-    type Members<T: Clone + PartialEq + Eq + Hash + Debug> = quorate_core::HeapList<T>;
     type Value = quorate_core::HeapList<u8>;
 }

@@ -1,0 +1,173 @@
+use core::fmt;
+
+use quorate_core::{DecodeError, Reader, Writer};
+use quorate_log::MAX_HEADER_LEN;
+
+use super::Slot;
+
+/// One entry of the log.
+///
+/// Encoded once, when it is first proposed: the varint of its epoch, the varint of `length * 4 + kind`, and the data. The log in memory, the
+/// record on disk, the message and the applied command are these same bytes. The ballots of the votes are not among them: a later leader
+/// proposes the same entry in a ballot of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Entry<'a> {
+    /// Its place in the log, from 1.
+    pub slot: Slot,
+    /// The epoch of the leader that proposed it first: see [`epoch_of`](super::MultiPaxos::epoch_of). With the slot it tells which proposal
+    /// this is, whoever has proposed it again since.
+    pub epoch: u64,
+    /// What it is for.
+    pub kind: EntryKind,
+    /// The command, or whatever its kind holds.
+    pub data: &'a [u8],
+}
+
+/// What an entry is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum EntryKind {
+    /// A command for the application.
+    Command,
+    /// Fills a slot that nobody can have decided on (van Renesse and Altinbuken, "Paxos Made Moderately Complex", 2015, section 2.1).
+    NoOp,
+    /// Ends a configuration, and says what the next one is (Lamport, Malkhi and Zhou, "Reconfiguring a State Machine", 2010, section 2.2;
+    /// a stop-sign of Ng, Haridi and Carbone, "Omni-Paxos", 2023, section 6).
+    StopSign,
+    /// There is no vote: a place in memory and on disk alone, between slots for which there is one.
+    Hole,
+}
+
+/// The bytes before an entry's data: the varint of its epoch, then that of `length * 4 + kind`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Header {
+    pub(super) epoch: u64,
+    pub(super) kind: EntryKind,
+    pub(super) len: usize,
+}
+
+impl Header {
+    pub(super) const HOLE: Self = Self { epoch: 0, kind: EntryKind::Hole, len: 0 };
+
+    pub(super) const fn no_op(epoch: u64) -> Self {
+        Self { epoch, kind: EntryKind::NoOp, len: 0 }
+    }
+
+    fn scan_long(bytes: &[u8]) -> Result<(Self, usize), DecodeError> {
+        let mut input = Reader::new(bytes);
+        let epoch = input.u64()?;
+        let tag = input.u64()?;
+        let len = usize::try_from(tag >> 2).map_err(|_| DecodeError::Truncated)?;
+        let header_len = bytes.len().saturating_sub(input.rest().len());
+        let kind = EntryKind::of((tag & 3) as u8);
+        Ok((Self { epoch, kind, len }, len.saturating_add(header_len)))
+    }
+}
+
+impl EntryKind {
+    #[inline(always)]
+    const fn of(low_bits: u8) -> Self {
+        match low_bits & 3 {
+            0 => Self::Command,
+            1 => Self::NoOp,
+            2 => Self::StopSign,
+            _ => Self::Hole,
+        }
+    }
+}
+
+impl quorate_log::Header for Header {
+    type Tag = ();
+    type Entry<'a> = Entry<'a>;
+    const MAX_LEN: usize = MAX_HEADER_LEN;
+
+    #[inline(always)]
+    fn scan(bytes: &[u8]) -> Result<(Self, usize), DecodeError> {
+        // low epochs and short entries, almost all there is, have a byte or two for the one, and a byte for the other
+        if let &[epoch @ 0..0x80, tag @ 0..0x80, ..] = bytes {
+            let len = usize::from(tag >> 2);
+            let header = Self { epoch: u64::from(epoch), kind: EntryKind::of(tag), len };
+            return Ok((header, len.saturating_add(2)));
+        }
+        if let &[low @ 0x80.., high @ 1..0x80, tag @ 0..0x80, ..] = bytes {
+            let len = usize::from(tag >> 2);
+            let epoch = u64::from(low & 0x7f) | u64::from(high) << 7;
+            return Ok((Self { epoch, kind: EntryKind::of(tag), len }, len.saturating_add(3)));
+        }
+        Self::scan_long(bytes)
+    }
+
+    #[inline]
+    fn encode(self) -> ([u8; MAX_HEADER_LEN], usize) {
+        let mut buffer = [0; MAX_HEADER_LEN];
+        let mut out = Writer::new(&mut buffer);
+        out.u64(self.epoch);
+        out.u64((self.len as u64) << 2 | self.kind as u64);
+        let len = out.needed();
+        (buffer, len)
+    }
+
+    #[inline(always)]
+    fn tag(self) {}
+
+    #[inline(always)]
+    fn data_len(self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    fn is_command(self) -> bool {
+        self.kind == EntryKind::Command
+    }
+
+    #[inline(always)]
+    fn entry(self, slot: Slot, data: &[u8]) -> Entry<'_> {
+        Entry { slot, epoch: self.epoch, kind: self.kind, data }
+    }
+}
+
+impl fmt::Debug for Entry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{} {:?} ({} bytes)", self.slot, self.epoch, self.kind, self.data.len())
+    }
+}
+
+/// A run of consecutive entries, in their encoded form.
+///
+/// ```
+/// # use quorate_paxos::multi::Entries;
+/// fn apply(entries: Entries<'_>) {
+///     for entry in entries.commands() {
+///         println!("{} of epoch {}: {:?}", entry.slot, entry.epoch, entry.data);
+///     }
+/// }
+/// ```
+pub type Entries<'a> = quorate_log::Entries<'a, Header>;
+
+/// The entries of a run, in order.
+pub type Iter<'a> = quorate_log::Iter<'a, Header>;
+
+/// Checks that `bytes` are whole entries that may be voted for, and counts them.
+#[inline]
+pub(super) fn check(bytes: &[u8]) -> Result<u64, DecodeError> {
+    let mut rest = bytes;
+    let mut count = 0_u64;
+    while !rest.is_empty() {
+        let (header, size) = <Header as quorate_log::Header>::scan(rest)?;
+        rest = rest.get(size..).ok_or(DecodeError::Truncated)?;
+        if header.kind == EntryKind::Hole || header.epoch > super::LIMIT {
+            return Err(DecodeError::Invalid);
+        }
+        count = count.saturating_add(1);
+    }
+    Ok(count)
+}
+
+/// The entry at the front of a run that was checked, and what follows.
+#[inline]
+pub(super) fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_, size) = <Header as quorate_log::Header>::scan(bytes).ok()?;
+    bytes.split_at_checked(size).filter(|(entry, _)| !entry.is_empty())
+}

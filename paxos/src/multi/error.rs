@@ -1,0 +1,75 @@
+use core::fmt;
+
+use quorate_core::NodeId;
+use quorate_log::SubmitError;
+
+/// Why a command was not proposed. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ProposeError {
+    /// Only the leader proposes: ask it, if it is known.
+    NotLeader(Option<NodeId>),
+    /// The command is larger than `max_entry_bytes`, or than half of the log's bytes.
+    TooLarge,
+    /// With this command, more than `max_uncommitted_bytes` would not be chosen, or more than half of the log. Try again when some was.
+    Busy,
+    /// The log has no room: take a snapshot, then try again. [`Event::LogFull`](super::Event::LogFull) asks for the snapshot.
+    LogFull,
+    /// The machine stopped itself.
+    Stopped,
+}
+
+/// Why a call about snapshots was refused. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// The slot is beyond what was applied, or behind the present snapshot.
+    Slot,
+    /// The part is larger than the event allowed, or is not the one that was asked for.
+    Chunk,
+    /// Nobody waits for it any more.
+    NotWanted,
+    /// The machine stopped itself.
+    Stopped,
+}
+
+impl fmt::Display for ProposeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
+            Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
+            Self::TooLarge => f.write_str("the command is larger than the log takes"),
+            Self::Busy => f.write_str("too much is under way: try again"),
+            Self::LogFull => f.write_str("the log is full: take a snapshot"),
+            Self::Stopped => f.write_str("the machine has stopped itself"),
+        }
+    }
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Slot => "the slot is beyond what was applied, or behind the present snapshot",
+            Self::Chunk => "the part is too large, or not the one that was asked for",
+            Self::NotWanted => "nobody waits for it any more",
+            Self::Stopped => "the machine has stopped itself",
+        })
+    }
+}
+
+impl core::error::Error for ProposeError {}
+impl core::error::Error for SnapshotError {}
+
+impl From<ProposeError> for SubmitError {
+    fn from(error: ProposeError) -> Self {
+        match error {
+            ProposeError::NotLeader(leader) => Self::NotLeader(leader),
+            ProposeError::TooLarge => Self::TooLarge,
+            ProposeError::Busy => Self::Busy,
+            ProposeError::LogFull => Self::LogFull,
+            ProposeError::Stopped => Self::Stopped,
+        }
+    }
+}
