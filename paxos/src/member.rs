@@ -1,4 +1,4 @@
-use quorate_core::{List, NodeId, Phase, Quorums, Tally, Votes};
+use quorate_core::{List, NodeId, Phase, Quorums, Rng, Tally, Votes};
 
 use crate::ConfigError;
 use crate::storage::Lists;
@@ -129,6 +129,23 @@ impl<S: Lists> Group<S> {
         quorums: Quorums,
         (roles, limit): (Roles, usize),
     ) -> Result<Self, ConfigError> {
+        let group = Self::any(id, members, quorums, limit)?;
+        let learns = roles.contains(Roles::PROPOSER) && !roles.contains(Roles::ACCEPTOR);
+        let has = group.members.get(group.me).map(|member| member.roles);
+        // a proposer learns, whether it is listed as a learner or not
+        if has != Some(roles) && !(learns && has == Some(roles.and(Roles::LEARNER))) {
+            return Err(ConfigError::Roles);
+        }
+        Ok(group)
+    }
+
+    /// This node may have any role.
+    pub(crate) fn any(
+        id: NodeId,
+        members: impl IntoIterator<Item = Member>,
+        quorums: Quorums,
+        limit: usize,
+    ) -> Result<Self, ConfigError> {
         let mut list = S::Members::with_limit(limit);
         for member in members {
             if list.iter().any(|other: &Member| other.id == member.id) {
@@ -146,12 +163,6 @@ impl<S: Lists> Group<S> {
         }
         let me = list.iter().position(|member| member.id == id).ok_or(ConfigError::NotAMember)?;
         let group = Self { members: list, quorums, me };
-        let learns = roles.contains(Roles::PROPOSER) && !roles.contains(Roles::ACCEPTOR);
-        let has = group.members.get(me).map(|member| member.roles);
-        // a proposer learns, whether it is listed as a learner or not
-        if has != Some(roles) && !(learns && has == Some(roles.and(Roles::LEARNER))) {
-            return Err(ConfigError::Roles);
-        }
         let is_ever_met = group.is_quorum(Phase::One, |_| true);
         if !is_ever_met || !quorums.is_for(group.acceptors().map(|member| member.votes)) {
             return Err(ConfigError::Quorums);
@@ -185,6 +196,25 @@ impl<S: Lists> Group<S> {
 
     pub(crate) fn has_role(&self, index: usize, roles: Roles) -> bool {
         self.members.get(index).is_some_and(|member| member.roles.contains(roles))
+    }
+
+    /// A number that differs with the members, their roles and votes, and the quorums.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut digest = Rng::mix(self.members.len() as u64);
+        let mut add = |number: u64| digest = Rng::mix(digest ^ number);
+        for member in self.members.iter() {
+            add(member.id.get());
+            add(member.roles.0.into());
+            // the votes and quorums are seen through the sets that are quorums
+        }
+        for phase in [Phase::One, Phase::Two] {
+            for index in 0..self.members.len() {
+                add(self.is_quorum(phase, |other| other <= index).into());
+                add(self.is_quorum(phase, |other| other >= index).into());
+                add(self.is_quorum(phase, |other| other == index).into());
+            }
+        }
+        digest
     }
 
     /// The greatest of the acceptors' numbers that a quorum reached, if it is above `floor`.

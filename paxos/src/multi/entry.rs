@@ -91,7 +91,7 @@ impl quorate_log::Header for Header {
             let header = Self { epoch: u64::from(epoch), kind: EntryKind::of(tag), len };
             return Ok((header, len.saturating_add(2)));
         }
-        if let &[low @ 0x80.., high @ 1..0x80, tag @ 0..0x80, ..] = bytes {
+        if let &[low @ 0x80..=0xff, high @ 1..0x80, tag @ 0..0x80, ..] = bytes {
             let len = usize::from(tag >> 2);
             let epoch = u64::from(low & 0x7f) | u64::from(high) << 7;
             return Ok((Self { epoch, kind: EntryKind::of(tag), len }, len.saturating_add(3)));

@@ -1,4 +1,4 @@
-use quorate_core::{Fatal, NodeId};
+use quorate_core::NodeId;
 use quorate_log::ReadId;
 
 use super::{Entries, Slot};
@@ -71,8 +71,6 @@ pub enum Event<'a> {
         /// The snapshot ends with this part.
         done: bool,
     },
-    /// The machine stopped itself and takes no further part.
-    Fatal(Fatal),
 }
 
 /// A view of a node, for people and metrics.

@@ -15,7 +15,8 @@ pub(super) struct Runs<L> {
 
 /// Slots from one on that were voted for in one ballot; [`Ballot::ZERO`] where there was no vote.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub(super) struct Run {
+#[allow(unnameable_types)] // the list of a sealed storage
+pub struct Run {
     first: Slot,
     ballot: Ballot,
 }
@@ -38,10 +39,16 @@ impl<L: List<Run>> Runs<L> {
         (Ballot::ZERO, end)
     }
 
-    /// The ballot of the last run.
+    /// Whether slots at the end can be voted for in this ballot.
     #[inline]
-    pub(super) fn last(&self) -> Ballot {
-        self.runs.last().map_or(Ballot::ZERO, |run| run.ballot)
+    pub(super) fn has_room(&self, ballot: Ballot) -> bool {
+        let is_last = self.runs.last().is_some_and(|run| run.ballot == ballot);
+        is_last || self.runs.len() < self.runs.limit()
+    }
+
+    /// Whether there is room for a gap at the end, and for what comes after it.
+    pub(super) fn has_room_for_two(&self) -> bool {
+        self.runs.len().saturating_add(2) <= self.runs.limit()
     }
 
     /// The slots from `first` to `last` were voted for in this ballot; `end` is the end of the log, afterwards.

@@ -1,0 +1,103 @@
+//! Phase 1b and phase 2b: what a node promises, and votes for.
+
+use quorate_core::Rejected;
+
+use super::{LIMIT, MultiPaxos, Slot, Storage, entry};
+use crate::{Ballot, Roles};
+
+impl<S: Storage> MultiPaxos<S> {
+    /// "If an acceptor receives a prepare request with number n greater than that of any prepare request to which it has already responded,
+    /// then it responds" (Lamport, "Paxos Made Simple", 2001, section 2.2). One prepare is for all slots from one on (section 3).
+    pub(super) fn on_prepare(
+        &mut self,
+        index: usize,
+        ballot: Ballot,
+        from: Slot,
+    ) -> Result<(), Rejected> {
+        if from == 0 {
+            return Err(Rejected::Malformed);
+        }
+        if !self.group.has_role(self.group.me(), Roles::ACCEPTOR) {
+            return Err(Rejected::Impossible);
+        }
+        if from >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        self.check_own_ballot(index, ballot)?;
+        if !self.founded {
+            return Ok(());
+        }
+        let promised = self.election.promised();
+        if ballot < promised {
+            self.owe_preempted(index, ballot);
+            return Ok(());
+        }
+        if ballot > promised {
+            self.step_down();
+            self.promise_to(ballot);
+        }
+        if let Some(peer) = self.peers.get_mut(index) {
+            peer.owed.promise = Some(from);
+        }
+        self.be_patient();
+        Ok(())
+    }
+
+    /// "If an acceptor receives an accept request for a proposal numbered n, it accepts the proposal unless it has already responded to a
+    /// prepare request having a number greater than n" ("Paxos Made Simple", section 2.2). Learners do so, too; their votes count for
+    /// nothing.
+    #[inline]
+    pub(super) fn on_accept(
+        &mut self,
+        index: usize,
+        ballot: Ballot,
+        (first, commit, entries): (Slot, Slot, &[u8]),
+    ) -> Result<(), Rejected> {
+        self.check_own_ballot(index, ballot)?;
+        let count = entry::check(entries).map_err(|_| Rejected::Malformed)?;
+        if first == 0 || count == 0 {
+            return Err(Rejected::Malformed);
+        }
+        if first.saturating_add(count) > LIMIT || commit >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        if !self.founded && self.group.has_role(self.group.me(), Roles::ACCEPTOR) {
+            return Ok(());
+        }
+        let promised = self.election.promised();
+        if ballot < promised {
+            self.owe_preempted(index, ballot);
+            return Ok(());
+        }
+        let put = self.slots.put(first, ballot, entries).map_err(|_| Rejected::Impossible)?;
+        self.is_full_owed |= put.full;
+        let is_new = ballot > promised;
+        if put.full && put.changed.is_none() && !is_new {
+            return Err(Rejected::Full);
+        }
+        if let Some(changed) = put.changed {
+            self.disk.changed(changed);
+        }
+        if is_new {
+            self.promise_to(ballot);
+        }
+        if self.election.leader() != Some((index, ballot)) {
+            self.follow(index, ballot);
+        }
+        let now = self.now;
+        if let Some(peer) = self.peers.get_mut(index) {
+            peer.link.hear(now);
+            peer.link.leads = ballot;
+            peer.owed.accepted = true;
+        }
+        self.slots.commit_to(commit.min(self.slots.voted_through(ballot)));
+        Ok(())
+    }
+
+    /// Tells a candidate or leader that its ballot is too low.
+    pub(super) fn owe_preempted(&mut self, index: usize, ballot: Ballot) {
+        if let Some(peer) = self.peers.get_mut(index) {
+            peer.owed.preempted = Some(ballot);
+        }
+    }
+}

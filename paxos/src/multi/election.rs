@@ -1,0 +1,330 @@
+//! Who leads: ballot leader election by the connectivity of quorums (Ng, Haridi and Carbone, "Omni-Paxos: Breaking the Barriers of Partial
+//! Connectivity", EuroSys 2023, section 5).
+//!
+//! Nodes exchange heartbeats that are not answered: each says whom it hears, so that both ends know whether a link is good in both directions.
+//! A node becomes a candidate only if it reaches a quorum, and nobody that it reaches has a leader. So a leader emerges wherever a node
+//! reaches a quorum, whatever the other links are, and no node that cannot hear a good leader disturbs it: this one has a quorum of phase 2,
+//! of which the candidate reaches a member, which says so.
+
+use core::mem;
+
+use quorate_core::{Instant, Phase, Rejected};
+
+use super::node::CONFIGURATION;
+use super::peer::{Flow, Page};
+use super::{LIMIT, Message, MultiPaxos, Role, Slot, Storage};
+use crate::{Ballot, Roles};
+
+/// What a node knows of ballots and leaders.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Election {
+    promised: Ballot,
+    /// The highest round that it has heard of.
+    seen: u64,
+    /// Who leads, by place, and in which ballot; not this node.
+    leader: Option<(usize, Ballot)>,
+    /// When heartbeats are due.
+    beat_at: Option<Instant>,
+    /// When this node becomes a candidate, if nothing happens before.
+    stand_at: Option<Instant>,
+    /// A candidate that was promised something is not disturbed before.
+    patience: Instant,
+    is_connected: bool,
+}
+
+impl Election {
+    #[inline]
+    pub(super) const fn promised(&self) -> Ballot {
+        self.promised
+    }
+
+    pub(super) const fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    pub(super) const fn leader(&self) -> Option<(usize, Ballot)> {
+        self.leader
+    }
+
+    pub(super) const fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
+    pub(super) fn see(&mut self, ballot: Ballot) {
+        self.seen = self.seen.max(ballot.round);
+    }
+
+    pub(super) fn restore(&mut self, ballot: Ballot) {
+        self.promised = self.promised.max(ballot);
+        self.see(ballot);
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.beat_at.into_iter().chain(self.stand_at).min()
+    }
+}
+
+impl<S: Storage> MultiPaxos<S> {
+    pub(super) fn start(&mut self) {
+        if self.slots.finish_restoring() {
+            self.disk.restored(self.slots.last());
+            self.disk.snapshot();
+        }
+        if self.group.len() > 1 {
+            self.election.beat_at = Some(self.now);
+        }
+        self.consider();
+    }
+
+    pub(super) fn election_tick(&mut self) {
+        if self.election.beat_at.is_some_and(|at| at <= self.now) {
+            self.election.beat_at = Some(self.now.after(self.config.heartbeat_us));
+            self.beat();
+        }
+        if self.election.stand_at.is_some_and(|at| at <= self.now) {
+            self.consider(); // what was heard may be long ago
+            if mem::take(&mut self.election.stand_at).is_some() {
+                self.stand();
+            }
+        }
+    }
+
+    /// Once in a heartbeat interval.
+    fn beat(&mut self) {
+        let commit = self.slots.commit();
+        let is_acceptor = self.group.has_role(self.group.me(), Roles::ACCEPTOR);
+        let is_member = self.founded || !is_acceptor;
+        let me = self.group.me();
+        for (index, peer) in self.peers.iter_mut().enumerate() {
+            if index == me {
+                continue;
+            }
+            // learners have nothing to say to each other
+            peer.owed.heartbeat =
+                is_member && (is_acceptor || self.group.has_role(index, Roles::ACCEPTOR));
+            match self.role {
+                Role::Leader => peer.flow.beat(peer.link.commit.min(commit)),
+                Role::Candidate if self.group.has_role(index, Roles::ACCEPTOR) => {
+                    peer.owed.prepare = !peer.page.is_last;
+                }
+                _ => {}
+            }
+            peer.owed.query |= self.reads.question.is_some_and(|question| {
+                peer.answered.0 != question.number && self.group.has_role(index, Roles::ACCEPTOR)
+            });
+        }
+        self.fetch_if_behind();
+        self.consider();
+    }
+
+    /// Draws the consequences of what is heard, and of what is not heard any more.
+    pub(super) fn consider(&mut self) {
+        let (now, timeout) = (self.now, self.config.election_us);
+        let alive = |_: usize, peer: &super::peer::Peer| peer.link.is_alive(now, timeout);
+        let can_lead = self.votes() && self.is_quorum(Phase::Two, alive);
+        let can_stand = self.votes() && self.is_quorum(Phase::One, alive);
+        self.election.is_connected = can_stand;
+        match self.role {
+            Role::Leader if !can_lead => self.step_down(),
+            Role::Candidate if !can_stand => self.step_down(),
+            _ => {}
+        }
+        let is_lost = self.election.leader.is_some_and(|(index, ballot)| {
+            let link = self.peers.get(index).map(|peer| &peer.link);
+            // its accepts may come before its first heartbeat
+            !link.is_some_and(|link| link.is_heard(now, timeout) && link.leads >= ballot)
+        });
+        if is_lost {
+            self.election.leader = None;
+        }
+        let is_idle = self.role == Role::Follower && self.election.leader.is_none();
+        let has_none = !self.peers.iter().enumerate().any(|(index, peer)| {
+            self.group.has_role(index, Roles::ACCEPTOR) && alive(index, peer) && peer.link.has_leader
+        });
+        if !(is_idle && can_lead && can_stand && has_none) {
+            self.election.stand_at = None;
+        } else if self.election.stand_at.is_none() {
+            let is_alone = self.is_quorum(Phase::One, |_, _| false);
+            let delay = if is_alone { 0 } else { self.rng.below(timeout) };
+            self.election.stand_at = Some(now.max(self.election.patience).after(delay));
+        }
+    }
+
+    /// Begins a ballot of this node: phase 1 over all slots that are not known to be chosen.
+    fn stand(&mut self) {
+        let round = self.election.seen.saturating_add(1);
+        if round > super::node::MAX_ROUND {
+            return;
+        }
+        self.promise_to(Ballot::new(round, self.group.my_id()));
+        self.role = Role::Candidate;
+        self.election.leader = None;
+        let (next, me) = (self.slots.commit().saturating_add(1), self.group.me());
+        for (index, peer) in self.peers.iter_mut().enumerate() {
+            peer.page = Page { next, is_last: false };
+            peer.owed.prepare = index != me && self.group.has_role(index, Roles::ACCEPTOR);
+        }
+        self.conclude();
+    }
+
+    /// Promises a ballot that is higher than all before.
+    pub(super) fn promise_to(&mut self, ballot: Ballot) {
+        self.election.promised = ballot;
+        self.election.see(ballot);
+        self.disk.promise();
+        self.acknowledged = 0;
+        for peer in self.peers.iter_mut() {
+            // what is owed in an earlier ballot is owed no more
+            (peer.owed.promise, peer.owed.accepted) = (None, false);
+        }
+    }
+
+    /// It leads no more, or is a candidate no more.
+    pub(super) fn step_down(&mut self) {
+        if self.role == Role::Leader {
+            self.proposals.end();
+            self.reads.ask_again();
+        }
+        self.role = Role::Follower;
+        for peer in self.peers.iter_mut() {
+            peer.owed.prepare = false;
+        }
+    }
+
+    /// Another node leads in a ballot that this node has nothing against.
+    pub(super) fn follow(&mut self, index: usize, ballot: Ballot) {
+        if self.role != Role::Follower {
+            self.step_down();
+        }
+        self.election.leader = Some((index, ballot));
+        self.election.stand_at = None;
+    }
+
+    #[inline]
+    pub(super) fn on_heartbeat(
+        &mut self,
+        index: usize,
+        message: &Message<'_>,
+    ) -> Result<(), Rejected> {
+        let &Message::Heartbeat {
+            configuration,
+            promised,
+            leads,
+            has_leader,
+            hears_you,
+            commit,
+            through,
+            last,
+        } = message
+        else {
+            return Ok(());
+        };
+        if configuration != CONFIGURATION {
+            return Err(Rejected::Impossible);
+        }
+        let is_own = !promised.is_zero() && promised.node == self.group.id(index);
+        if (leads && !is_own) || commit > last || through > last {
+            return Err(Rejected::Malformed);
+        }
+        let is_learner = !self.group.has_role(index, Roles::ACCEPTOR);
+        if is_learner && leads {
+            return Err(Rejected::Impossible);
+        }
+        if last >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        self.check_ballot(promised)?;
+        let (me, ballot) = (self.group.my_id(), self.election.promised);
+        let is_mine = self.role == Role::Leader && promised == ballot && promised.node == me;
+        if is_mine && through > self.slots.last() {
+            return Err(Rejected::Impossible);
+        }
+        self.election.see(promised);
+        let now = self.now;
+        if let Some(peer) = self.peers.get_mut(index) {
+            peer.link.hear(now);
+            peer.link.hears_me = hears_you;
+            peer.link.has_leader = has_leader;
+            peer.link.leads = if leads { promised } else { Ballot::ZERO };
+            peer.link.commit = commit;
+        }
+        if leads && promised >= ballot {
+            self.follow(index, promised);
+            if promised == ballot {
+                self.slots.commit_to(commit.min(self.slots.voted_through(ballot)));
+            }
+        }
+        if self.role == Role::Leader {
+            self.hear_follower(index, promised, (through, last));
+        }
+        self.consider();
+        Ok(())
+    }
+
+    /// A leader learns how far another node is.
+    fn hear_follower(&mut self, index: usize, promised: Ballot, (through, last): (Slot, Slot)) {
+        let ballot = self.election.promised;
+        let is_acceptor = self.group.has_role(index, Roles::ACCEPTOR);
+        if promised > ballot {
+            if is_acceptor {
+                self.step_down();
+            }
+            return;
+        }
+        if let Some(peer) = self.peers.get_mut(index) {
+            peer.flow.has_chosen(peer.link.commit);
+            if promised == ballot {
+                peer.flow.accepted(through);
+            }
+        }
+        self.advance_commit();
+        if is_acceptor && last > self.slots.last() {
+            self.fill_to(last);
+        }
+    }
+
+    /// This node became the leader.
+    pub(super) fn lead(&mut self) {
+        self.role = Role::Leader;
+        self.reads.ask_again();
+        self.proposals.begin(self.epoch_of(self.election.promised));
+        let commit = self.slots.commit();
+        for peer in self.peers.iter_mut() {
+            peer.flow = Flow::new(peer.link.commit.min(commit));
+            peer.owed.heartbeat = true;
+        }
+        let me = self.group.me();
+        if let Some(peer) = self.peers.get_mut(me) {
+            peer.owed.heartbeat = false;
+        }
+        self.advance_commit();
+    }
+
+    pub(super) fn be_patient(&mut self) {
+        self.election.stand_at = None;
+        self.election.patience = self.now.after(self.config.election_us);
+        self.consider();
+    }
+
+    /// The heartbeat for a member.
+    pub(super) fn heartbeat(&self, index: usize) -> Message<'static> {
+        let promised = self.election.promised;
+        let timeout = self.config.election_us;
+        let link = self.peers.get(index).map(|peer| &peer.link);
+        Message::Heartbeat {
+            configuration: CONFIGURATION,
+            promised,
+            leads: self.role == Role::Leader,
+            has_leader: self.role == Role::Leader || self.election.leader.is_some(),
+            hears_you: link.is_some_and(|link| link.is_heard(self.now, timeout)),
+            commit: self.slots.commit(),
+            through: self.durable_votes(),
+            last: self.slots.last(),
+        }
+    }
+
+    /// This node has durable votes in the ballot that it promised for all slots up to here that it does not know to be chosen.
+    pub(super) fn durable_votes(&self) -> Slot {
+        self.slots.voted_through(self.election.promised).min(self.disk.durable())
+    }
+}

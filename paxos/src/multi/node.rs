@@ -1,0 +1,533 @@
+use quorate_core::{
+    Corrupt, Instant, List, Machine, NodeId, Output, Phase, Quorums, Rejected, Rejections, Rng,
+    Ticket,
+};
+use quorate_log::{ChunkBuffer, Proposal, ReadError, ReadId};
+
+use super::catch_up::CatchUp;
+use super::disk::Disk;
+use super::election::Election;
+use super::entry::{self, EntryKind, Header};
+use super::output::View;
+use super::peer::Peer;
+use super::proposals::Proposals;
+use super::reads::Reads;
+use super::slots::Slots;
+use super::{
+    Config, Event, LIMIT, Message, ProposeError, Record, Role, Slot, Status, Storage, limits,
+};
+use crate::member::Group;
+use crate::{Ballot, ConfigError, Member, Roles};
+
+/// A node that keeps a log with others by Multi-Paxos.
+///
+/// The driving loop is that of [`Machine`]; what the driver owes is stated there. On top of that:
+///
+/// * Make it with [`new`](Self::new) and replay the records on disk through [`restore`](Machine::restore). A node without records is one of
+///   a new cluster: say so by [`found`](Self::found), once in its life. If the application has a snapshot, say by [`resume`](Self::resume) what
+///   it covers. Then [`tick`](Machine::tick): the first tick starts it.
+/// * Send while the disk writes: a leader's own vote is one among others.
+/// * Take snapshots with [`snapshot_taken`](Self::snapshot_taken), or the log fills up; answer [`Event::SnapshotWanted`].
+///
+/// A node whose disk was erased has no record that it was founded, and neither votes nor leads: it could vote against what it had promised.
+/// It learns what is chosen, and never is more than a learner under its old id.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct MultiPaxos<S: Storage> {
+    pub(super) group: Group<S>,
+    pub(super) config: Config,
+    pub(super) now: Instant,
+    started: bool,
+    pub(super) founded: bool,
+    pub(super) role: Role,
+    pub(super) election: Election,
+    /// The last slot that was voted for when this node began to lead.
+    pub(super) takeover: Slot,
+    pub(super) disk: Disk,
+    pub(super) slots: Slots<S>,
+    pub(super) proposals: Proposals,
+    pub(super) reads: Reads,
+    pub(super) catch_up: CatchUp,
+    pub(super) chunk: ChunkBuffer<S::Chunk, Slot>,
+    /// What was acknowledged to the leader.
+    pub(super) acknowledged: Slot,
+    pub(super) is_full_owed: bool,
+    /// What the application was told of the leader.
+    pub(super) told: View,
+    pub(super) rng: Rng,
+    rejections: Rejections,
+    pub(super) peers: S::Members<Peer>,
+}
+
+/// The number of the configuration.
+pub(super) const CONFIGURATION: u64 = 0;
+
+/// The last round there is: epochs have six bits more.
+pub(super) const MAX_ROUND: u64 = LIMIT >> 7;
+
+/// Members of a cluster at most, as epochs have six bits for them.
+const MOST_MEMBERS: usize = 64;
+
+/// Room in the log that proposals leave for the no-ops of new leaders.
+const SPARE: usize = 4;
+
+impl<S: Storage> MultiPaxos<S> {
+    /// A node of a cluster with these members, the same on each, in any order. Members that vote have [all roles](Roles::ALL); others are
+    /// [learners](Roles::LEARNER) alone. `seed` should differ from start to start.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names what does not fit.
+    ///
+    /// ```
+    /// use quorate_core::{NodeId, Quorums};
+    /// use quorate_paxos::{Member, multi::{Config, Inline, MultiPaxos}};
+    /// let members = [1, 2, 3].map(|id| Member::new(NodeId::new(id)));
+    /// let node = MultiPaxos::<Inline<3, 1024, 16, 64>>::new(
+    ///     NodeId::new(1), members, Quorums::majority(3), Config::lan(), 42,
+    /// )?;
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    pub fn new(
+        id: NodeId,
+        members: impl IntoIterator<Item = Member>,
+        quorums: Quorums,
+        config: Config,
+        seed: u64,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let limit = config.max_members.min(MOST_MEMBERS);
+        let group = Group::any(id, members, quorums, limit)?;
+        let is_odd = |index: &usize| {
+            !group.has_role(*index, Roles::ALL) && group.has_role(*index, Roles::ACCEPTOR)
+        };
+        if (0..group.len()).any(|index| is_odd(&index)) || group.len() > MOST_MEMBERS {
+            return Err(ConfigError::Roles);
+        }
+        let mut peers = S::Members::with_limit(limit);
+        for _ in 0..group.len() {
+            peers.push(Peer::default()).map_err(|_| ConfigError::TooManyMembers)?;
+        }
+        let chunk = ChunkBuffer::with_limit(config.max_chunk_bytes);
+        let slots = Slots::new(&config);
+        if chunk.limit() == 0 || !slots.fits(1, SPARE) {
+            return Err(ConfigError::Limits);
+        }
+        // nodes that were given one seed must not all become candidates at the same times
+        let mut rng = Rng::new(Rng::new(seed).next_u64() ^ id.get());
+        Ok(Self {
+            now: Instant::ZERO,
+            started: false,
+            founded: false,
+            role: Role::Follower,
+            election: Election::default(),
+            takeover: 0,
+            disk: Disk::default(),
+            slots,
+            proposals: Proposals::default(),
+            reads: Reads::new(rng.next_u64() >> 2),
+            catch_up: CatchUp::default(),
+            chunk,
+            acknowledged: 0,
+            is_full_owed: false,
+            told: View::Leaderless,
+            rng,
+            rejections: Rejections::default(),
+            peers,
+            group,
+            config,
+        })
+    }
+
+    /// This node is one of a new cluster, and not one whose disk was erased: say so once in its life, before its first tick. Has no effect on
+    /// a node that has a record of it.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, Machine, NodeId, Output, Quorums};
+    /// # use quorate_paxos::{Member, multi::{Config, Inline, MultiPaxos, Record}};
+    /// # let me = NodeId::new(1);
+    /// # type Node = MultiPaxos<Inline<1, 1024, 16, 64>>;
+    /// let mut node = Node::new(me, [Member::new(me)], Quorums::majority(1), Config::lan(), 42)?;
+    /// node.found();
+    /// node.tick(Instant::ZERO);
+    /// assert!(matches!(node.poll(), Some(Output::Persist(_, Record::Founded { .. }))));
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    pub fn found(&mut self) {
+        if !self.founded {
+            self.founded = true;
+            self.disk.found();
+        }
+    }
+
+    /// The application's newest durable snapshot covers everything up to this slot; 0 without one. To be said after the last record was
+    /// restored, before the first tick.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt::StaleSnapshot`] if the records tell of a later one; [`Corrupt::Started`] after the first tick. Nothing was changed.
+    ///
+    /// ```
+    /// # use quorate_core::{Corrupt, NodeId, Quorums};
+    /// # use quorate_core::Machine;
+    /// # use quorate_paxos::{Member, multi::{Config, Inline, MultiPaxos, Record}};
+    /// # let me = NodeId::new(1);
+    /// # type Node = MultiPaxos<Inline<1, 1024, 16, 64>>;
+    /// let mut node = Node::new(me, [Member::new(me)], Quorums::majority(1), Config::lan(), 42)?;
+    /// node.restore(Record::Snapshot { slot: 7, compacted: 7 })?;
+    /// assert_eq!(node.resume(6), Err(Corrupt::StaleSnapshot));
+    /// node.resume(9)?;
+    /// assert_eq!(node.status().applied, 9);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resume(&mut self, snapshot: Slot) -> Result<(), Corrupt> {
+        if self.started {
+            return Err(Corrupt::Started);
+        }
+        if snapshot < self.slots.snapshot() {
+            return Err(Corrupt::StaleSnapshot);
+        }
+        if snapshot > self.slots.snapshot() {
+            // what the log has up to there may not be what was chosen
+            self.slots.install(snapshot);
+            self.disk.restored(self.slots.last());
+            self.disk.snapshot();
+        }
+        Ok(())
+    }
+
+    /// Proposes a command. It is on its way when this returns, and chosen when [`Event::Committed`] brings it back.
+    ///
+    /// # Errors
+    ///
+    /// [`ProposeError`] tells why it was not taken; nothing was changed.
+    ///
+    /// ```
+    /// # use quorate_core::{Instant, Machine, NodeId, Quorums};
+    /// # use quorate_paxos::{Member, multi::{Config, Inline, MultiPaxos, ProposeError}};
+    /// # let me = NodeId::new(1);
+    /// # type Node = MultiPaxos<Inline<1, 1024, 16, 64>>;
+    /// let mut node = Node::new(me, [Member::new(me)], Quorums::majority(1), Config::lan(), 42)?;
+    /// assert_eq!(node.propose(b"x"), Err(ProposeError::NotLeader(None)));
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    pub fn propose(&mut self, command: &[u8]) -> Result<Proposal, ProposeError> {
+        if self.role != Role::Leader {
+            return Err(ProposeError::NotLeader(self.leader_id()));
+        }
+        let len = command.len() as u64;
+        let (half_entries, half_bytes) = self.slots.half();
+        if command.len() > self.config.max_entry_bytes || len > half_bytes {
+            return Err(ProposeError::TooLarge);
+        }
+        let (commit, last) = (self.slots.commit(), self.slots.last());
+        let uncommitted = self.slots.bytes_between(commit, last).saturating_add(len);
+        let is_much = uncommitted > (self.config.max_uncommitted_bytes as u64).min(half_bytes);
+        // the other half is the application's to free
+        if is_much || last.saturating_sub(commit) >= half_entries {
+            return Err(ProposeError::Busy);
+        }
+        let epoch = self.proposals.epoch();
+        let header = Header { epoch, kind: EntryKind::Command, len: command.len() };
+        let has_room = last < LIMIT && self.slots.fits(command.len(), SPARE);
+        if !has_room || self.slots.add(header, command, self.election.promised()).is_err() {
+            self.is_full_owed = true;
+            return Err(ProposeError::LogFull);
+        }
+        let index = self.slots.last();
+        self.proposals.made(index);
+        Ok(Proposal { epoch, index })
+    }
+
+    /// Asks to read the application's state, linearizably, at any node. When [`Event::Read`] comes with this id or a later one, everything
+    /// that was chosen before this call is applied here: answer from the state as it is then.
+    ///
+    /// A leader asks a quorum of phase 2 for nothing but whether it still leads; any other node asks a quorum of phase 1 how far they have
+    /// voted, and waits until that is chosen. Reads that are asked for together, or while others are under way, share a question.
+    ///
+    /// # Errors
+    ///
+    /// None at present; those of [`ReplicatedLog`](quorate_log::ReplicatedLog).
+    ///
+    /// ```
+    /// # use quorate_core::{NodeId, Quorums};
+    /// # use quorate_log::ReadId;
+    /// # use quorate_paxos::{Member, multi::{Config, Inline, MultiPaxos}};
+    /// # let me = NodeId::new(1);
+    /// # type Node = MultiPaxos<Inline<1, 1024, 16, 64>>;
+    /// let mut node = Node::new(me, [Member::new(me)], Quorums::majority(1), Config::lan(), 42)?;
+    /// assert_eq!(node.read(), Ok(ReadId::new(1)));
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    pub fn read(&mut self) -> Result<ReadId, ReadError> {
+        Ok(self.reads.want())
+    }
+
+    /// The number of a ballot in entries and proposals: it grows with the ballots, and no two nodes have the same. 0 for the ballot of a node
+    /// that is no member.
+    ///
+    /// ```
+    /// # use quorate_core::{NodeId, Quorums};
+    /// # use quorate_paxos::{Ballot, Member, multi::{Config, Inline, MultiPaxos}};
+    /// # let [a, b] = [1, 2].map(NodeId::new);
+    /// # type Node = MultiPaxos<Inline<2, 1024, 16, 64>>;
+    /// let members = [a, b].map(Member::new);
+    /// let node = Node::new(a, members, Quorums::majority(2), Config::lan(), 42)?;
+    /// assert!(node.epoch_of(Ballot::new(3, a)) < node.epoch_of(Ballot::new(3, b)));
+    /// assert!(node.epoch_of(Ballot::new(3, b)) < node.epoch_of(Ballot::new(4, a)));
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn epoch_of(&self, ballot: Ballot) -> u64 {
+        let place = self.group.index_of(ballot.node);
+        place.map_or(0, |place| ballot.round.wrapping_shl(6) | place as u64)
+    }
+
+    pub(super) fn leader_id(&self) -> Option<NodeId> {
+        match self.role {
+            Role::Leader => Some(self.group.my_id()),
+            _ => self.election.leader().map(|(index, _)| self.group.id(index)),
+        }
+    }
+
+    /// Whether this node votes.
+    #[inline]
+    pub(super) fn votes(&self) -> bool {
+        self.founded && self.group.has_role(self.group.me(), Roles::ACCEPTOR)
+    }
+
+    fn handle(&mut self, from: NodeId, message: &Message<'_>) -> Result<(), Rejected> {
+        let index = self.group.index_of(from).ok_or(Rejected::UnknownSender)?;
+        if index == self.group.me() {
+            return Err(Rejected::Impossible);
+        }
+        match *message {
+            Message::Heartbeat { .. } => self.on_heartbeat(index, message),
+            Message::Prepare { configuration, ballot, from } => {
+                same_configuration(configuration)?;
+                self.on_prepare(index, ballot, from)
+            }
+            Message::Promise { .. } => self.on_promise(index, message),
+            Message::Accept { configuration, ballot, first, commit, entries } => {
+                same_configuration(configuration)?;
+                self.on_accept(index, ballot, (first, commit, entries))
+            }
+            Message::Accepted { ballot, through } => self.on_accepted(index, ballot, through),
+            Message::Preempted { ballot, promised } => self.on_preempted(index, ballot, promised),
+            Message::Fetch { from, snapshot, offset } => {
+                self.on_fetch(index, from, (snapshot, offset))
+            }
+            Message::Chosen { first, commit, entries } => {
+                self.on_chosen(index, first, commit, entries)
+            }
+            Message::Chunk { snapshot, offset, done, data } => {
+                self.on_chunk(index, snapshot, (offset, done, data))
+            }
+            Message::Query { configuration, number } => {
+                same_configuration(configuration)?;
+                self.on_query(index, number)
+            }
+            Message::Answer { number, promised, last } => {
+                self.on_answer(index, number, promised, last)
+            }
+        }
+    }
+
+    /// The sender must vote.
+    pub(super) fn acceptor(&self, index: usize) -> Result<(), Rejected> {
+        match self.group.has_role(index, Roles::ACCEPTOR) {
+            true => Ok(()),
+            false => Err(Rejected::Impossible),
+        }
+    }
+
+    /// A ballot that a message names.
+    pub(super) fn check_ballot(&self, ballot: Ballot) -> Result<(), Rejected> {
+        match ballot.is_in_range(self.election.seen()) && ballot.round <= MAX_ROUND {
+            true => Ok(()),
+            false => Err(Rejected::OutOfRange),
+        }
+    }
+
+    /// A ballot that must be the sender's own.
+    pub(super) fn check_own_ballot(&self, index: usize, ballot: Ballot) -> Result<(), Rejected> {
+        self.acceptor(index)?;
+        if ballot.is_zero() || ballot.node != self.group.id(index) {
+            return Err(Rejected::Malformed);
+        }
+        self.check_ballot(ballot)
+    }
+
+    fn restore_accepted(
+        &mut self,
+        first: Slot,
+        ballot: Ballot,
+        (commit, entries): (Slot, &[u8]),
+    ) -> Result<(), Corrupt> {
+        let count = entry::check(entries).map_err(|_| Corrupt::Malformed)?;
+        let last = first.saturating_add(count).saturating_sub(1);
+        let is_number = first > 0 && last < LIMIT && ballot.round <= MAX_ROUND;
+        if !is_number || count == 0 || commit > last || (ballot.is_zero() && commit < last) {
+            return Err(Corrupt::Malformed);
+        }
+        if commit > self.slots.last().max(last) || first > self.slots.last().saturating_add(257) {
+            return Err(Corrupt::Gap);
+        }
+        // what was chosen in the meantime is as good as before
+        let put = self.slots.put(first, ballot, entries).map_err(|_| Corrupt::Regression)?;
+        if put.full {
+            return Err(Corrupt::Full);
+        }
+        self.slots.commit_to(commit);
+        self.election.restore(ballot);
+        Ok(())
+    }
+
+    fn digest(&self) -> u64 {
+        self.group.digest()
+    }
+}
+
+fn same_configuration(configuration: u64) -> Result<(), Rejected> {
+    match configuration == CONFIGURATION {
+        true => Ok(()),
+        false => Err(Rejected::Impossible),
+    }
+}
+
+impl<S: Storage> Machine for MultiPaxos<S> {
+    type Message<'a> = Message<'a>;
+    type Record<'a> = Record<'a>;
+    type Event<'a> = Event<'a>;
+    type Status = Status;
+
+    fn restore(&mut self, record: Record<'_>) -> Result<(), Corrupt> {
+        if self.started {
+            return Err(Corrupt::Started);
+        }
+        match record {
+            Record::Founded { members } => {
+                if members != self.digest() {
+                    return Err(Corrupt::Founders);
+                }
+                self.founded = true;
+            }
+            Record::Promised { ballot } => {
+                if ballot < self.election.promised() {
+                    return Err(Corrupt::Regression);
+                }
+                if ballot.is_zero() || ballot.round > MAX_ROUND {
+                    return Err(Corrupt::Malformed);
+                }
+                self.election.restore(ballot);
+            }
+            Record::Accepted { first, ballot, commit, entries } => {
+                self.restore_accepted(first, ballot, (commit, entries))?;
+            }
+            Record::Snapshot { slot, compacted } => {
+                if slot == 0 || compacted > slot || slot >= LIMIT {
+                    return Err(Corrupt::Malformed);
+                }
+                if slot < self.slots.snapshot() {
+                    return Err(Corrupt::Regression);
+                }
+                self.slots.restore_snapshot(slot, compacted);
+            }
+        }
+        self.disk.restored(self.slots.last());
+        Ok(())
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_>,
+    ) -> Result<(), Rejected> {
+        self.tick(now);
+        let result = self.handle(from, &message);
+        result.map_err(|reason| self.rejections.count(reason))
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        if !self.started {
+            self.started = true;
+            self.start();
+        }
+        self.election_tick();
+    }
+
+    fn persisted(&mut self, ticket: Ticket) {
+        if !self.disk.returned(ticket) {
+            return;
+        }
+        match self.role {
+            Role::Leader => self.advance_commit(),
+            Role::Candidate => self.conclude(),
+            Role::Follower => {}
+        }
+    }
+
+    fn poll(&mut self) -> Option<Output<'_, Self>> {
+        self.next_output()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.election.deadline()
+    }
+
+    fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
+        let founded = self.founded.then_some(Record::Founded { members: self.digest() });
+        let promised = self.election.promised();
+        let promised = (!promised.is_zero()).then_some(Record::Promised { ballot: promised });
+        let (slot, compacted) = (self.slots.snapshot(), self.slots.compacted());
+        let snapshot = (slot > 0).then_some(Record::Snapshot { slot, compacted });
+        let mut at = compacted;
+        let votes = core::iter::from_fn(move || {
+            let (ballot, span) = self.slots.unwritten(at)?;
+            at = span.last();
+            Some(self.accepted_record(ballot, span))
+        });
+        founded.into_iter().chain(promised).chain(snapshot).chain(votes)
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            id: self.group.my_id(),
+            founded: self.founded,
+            role: self.role,
+            leader: self.leader_id(),
+            promised: self.election.promised(),
+            last: self.slots.last(),
+            commit: self.slots.commit(),
+            applied: self.slots.applied(),
+            snapshot: self.slots.snapshot(),
+            compacted: self.slots.compacted(),
+            runs: self.slots.runs(),
+            connected: self.election.is_connected(),
+        }
+    }
+
+    fn rejections(&self) -> Rejections {
+        self.rejections
+    }
+
+    fn max_message_len(&self) -> Option<usize> {
+        Some(limits::max_message_len::<S>(&self.config))
+    }
+
+    fn max_record_len(&self) -> Option<usize> {
+        Some(limits::max_record_len::<S>(&self.config))
+    }
+}
+
+impl<S: Storage> MultiPaxos<S> {
+    /// Whether a quorum of acceptors, each counted once, agrees.
+    pub(super) fn is_quorum(&self, phase: Phase, agrees: impl Fn(usize, &Peer) -> bool) -> bool {
+        let me = self.group.me();
+        let peers = &self.peers;
+        self.group.is_quorum(phase, |index| {
+            if index == me { self.founded } else { peers.get(index).is_some_and(|p| agrees(index, p)) }
+        })
+    }
+}

@@ -1,0 +1,292 @@
+//! What a node says, made when it is asked: nothing is queued.
+
+use quorate_core::{Output, Ticket};
+use quorate_log::{Held, ReadId, Span};
+
+use super::node::CONFIGURATION;
+use super::peer::Stage;
+use super::{Event, Message, MultiPaxos, Record, Role, Slot, Storage};
+use crate::Ballot;
+
+/// What the application was told of the leader.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum View {
+    Leading(Ballot),
+    Following(usize, Ballot),
+    Leaderless,
+}
+
+/// An output that was decided on, and not made yet: it borrows nothing.
+enum Plan {
+    Founded(Ticket),
+    Promised(Ticket),
+    Snapshot(Ticket),
+    Accepted(Ticket, Ballot, Span),
+    Send(usize, Draft),
+    View(View),
+    LogFull,
+    Committed(Span),
+    Dropped(u64, Slot),
+    Read(ReadId),
+    PartWanted(usize),
+    Part { slot: Slot, offset: u64, done: bool },
+}
+
+enum Draft {
+    Heartbeat,
+    Preempted(Ballot),
+    Promise(Slot),
+    Accepted(Slot),
+    Prepare(Slot),
+    Query(u64),
+    Answer(u64),
+    Accept(Span),
+    Fetch,
+    Chosen(Span),
+    Part { slot: Slot, offset: u64, done: bool },
+}
+
+impl<S: Storage> MultiPaxos<S> {
+    pub(super) fn next_output(&mut self) -> Option<Output<'_, Self>> {
+        let plan = self.plan()?;
+        Some(self.make(plan))
+    }
+
+    /// Records first, then messages, then events.
+    fn plan(&mut self) -> Option<Plan> {
+        self.plan_record().or_else(|| self.plan_message()).or_else(|| self.plan_event())
+    }
+
+    fn plan_record(&mut self) -> Option<Plan> {
+        if let Some(ticket) = self.disk.take_founding() {
+            return Some(Plan::Founded(ticket));
+        }
+        if let Some(ticket) = self.disk.take_promise() {
+            return Some(Plan::Promised(ticket));
+        }
+        if let Some(ticket) = self.disk.take_snapshot(self.slots.snapshot()) {
+            return Some(Plan::Snapshot(ticket));
+        }
+        // a candidate votes for all of it, or for nothing
+        if self.disk.issued() >= self.slots.last()
+            || !self.disk.may_write()
+            || self.role == Role::Candidate
+        {
+            return None;
+        }
+        let (ballot, span) = self.slots.unwritten(self.disk.issued())?;
+        Some(Plan::Accepted(self.disk.issue_through(span.last()), ballot, span))
+    }
+
+    /// Nothing is said before what was promised is durable.
+    fn plan_message(&mut self) -> Option<Plan> {
+        if !self.disk.is_open() {
+            return None;
+        }
+        self.ask_if_due();
+        let me = self.group.me();
+        for index in 0..self.peers.len() {
+            if index != me
+                && let Some(draft) = self.plan_for(index)
+            {
+                return Some(Plan::Send(index, draft));
+            }
+        }
+        None
+    }
+
+    fn plan_for(&mut self, index: usize) -> Option<Draft> {
+        let is_written = self.disk.durable() >= self.slots.last();
+        let owed = &mut self.peers.get_mut(index)?.owed;
+        if core::mem::take(&mut owed.heartbeat) {
+            return Some(Draft::Heartbeat);
+        }
+        if let Some(ballot) = owed.preempted.take() {
+            return Some(Draft::Preempted(ballot));
+        }
+        if is_written && let Some(from) = owed.promise.take() {
+            return Some(Draft::Promise(from));
+        }
+        if owed.accepted
+            && let Some(through) = self.plan_accepted(index)
+        {
+            return Some(Draft::Accepted(through));
+        }
+        let commit = self.slots.commit();
+        let peer = self.peers.get_mut(index)?;
+        if core::mem::take(&mut peer.owed.prepare) {
+            peer.page.next = peer.page.next.max(commit.saturating_add(1));
+            return Some(Draft::Prepare(peer.page.next));
+        }
+        if core::mem::take(&mut peer.owed.query)
+            && let Some(question) = self.reads.question
+        {
+            return Some(Draft::Query(question.number));
+        }
+        if let Some(number) = peer.owed.answer.take() {
+            return Some(Draft::Answer(number));
+        }
+        if self.role == Role::Leader
+            && let Some(span) = self.plan_accept(index)
+        {
+            return Some(Draft::Accept(span));
+        }
+        self.plan_catch_up(index)
+    }
+
+    /// What was received goes to the disk first; what came before is acknowledged meanwhile.
+    fn plan_accepted(&mut self, index: usize) -> Option<Slot> {
+        let ready = self.durable_votes();
+        let voted = self.slots.voted_through(self.election.promised());
+        if ready <= self.acknowledged && ready < voted {
+            return None;
+        }
+        self.acknowledged = ready;
+        self.peers.get_mut(index)?.owed.accepted = ready < voted;
+        Some(ready)
+    }
+
+    fn plan_catch_up(&mut self, index: usize) -> Option<Draft> {
+        let (commit, max_bytes) = (self.slots.commit(), self.config.max_accept_bytes);
+        let peer = self.peers.get_mut(index)?;
+        if core::mem::take(&mut peer.owed.fetch) {
+            return Some(Draft::Fetch);
+        }
+        if let Some(from) = peer.owed.chosen.take() {
+            let span = self.slots.span(from, commit, max_bytes);
+            if !span.is_empty() {
+                return Some(Draft::Chosen(span));
+            }
+        }
+        if peer.transfer.stage == Stage::Ready
+            && let Held::Outgoing { offset, done } = self.chunk.held()
+        {
+            self.chunk.release();
+            peer.transfer.stage = Stage::Idle;
+            return Some(Draft::Part { slot: peer.transfer.slot, offset, done });
+        }
+        None
+    }
+
+    fn plan_event(&mut self) -> Option<Plan> {
+        let view = match (self.role, self.election.leader()) {
+            (Role::Leader, _) => View::Leading(self.election.promised()),
+            (_, Some((index, ballot))) => View::Following(index, ballot),
+            _ => View::Leaderless,
+        };
+        if view != self.told {
+            self.told = view;
+            return Some(Plan::View(view));
+        }
+        if core::mem::take(&mut self.is_full_owed) {
+            return Some(Plan::LogFull);
+        }
+        if let Held::Incoming { snapshot: slot, offset, done } = self.chunk.held() {
+            self.chunk.release();
+            self.part_given();
+            return Some(Plan::Part { slot, offset, done });
+        }
+        // what is not on this disk yet could be missing from the log after a restart, below what was applied
+        if let Some(span) = self.slots.apply(self.disk.durable()) {
+            return Some(Plan::Committed(span));
+        }
+        let applied = self.slots.applied();
+        if let Some((before, after)) = self.proposals.take_decided(applied) {
+            return Some(Plan::Dropped(before, after));
+        }
+        if let Some(through) = self.reads.take_done(applied) {
+            return Some(Plan::Read(through));
+        }
+        self.part_wanted().map(Plan::PartWanted)
+    }
+
+    fn make(&self, plan: Plan) -> Output<'_, Self> {
+        let promised = self.election.promised();
+        match plan {
+            Plan::Founded(ticket) => {
+                Output::Persist(ticket, Record::Founded { members: self.group.digest() })
+            }
+            Plan::Promised(ticket) => {
+                Output::Persist(ticket, Record::Promised { ballot: promised })
+            }
+            Plan::Snapshot(ticket) => {
+                let (slot, compacted) = (self.slots.snapshot(), self.slots.compacted());
+                Output::Persist(ticket, Record::Snapshot { slot, compacted })
+            }
+            Plan::Accepted(ticket, ballot, span) => {
+                Output::Persist(ticket, self.accepted_record(ballot, span))
+            }
+            Plan::Send(index, draft) => Output::Send(self.group.id(index), self.draft(index, draft)),
+            Plan::View(view) => Output::Event(match view {
+                View::Leading(ballot) => Event::Leading { ballot },
+                View::Following(index, ballot) => {
+                    Event::Following { leader: self.group.id(index), ballot }
+                }
+                View::Leaderless => Event::Leaderless { ballot: promised },
+            }),
+            Plan::LogFull => Output::Event(Event::LogFull),
+            Plan::Committed(span) => Output::Event(Event::Committed(self.slots.slice(span))),
+            Plan::Dropped(before, after) => {
+                Output::Event(Event::ProposalsDropped { before, after })
+            }
+            Plan::Read(through) => Output::Event(Event::Read { through }),
+            Plan::PartWanted(index) => {
+                let transfer = self.peers.get(index).map(|peer| peer.transfer.clone());
+                let transfer = transfer.unwrap_or_default();
+                Output::Event(Event::SnapshotWanted {
+                    to: self.group.id(index),
+                    slot: transfer.slot,
+                    offset: transfer.offset,
+                    max_len: self.chunk.limit(),
+                })
+            }
+            Plan::Part { slot, offset, done } => {
+                Output::Event(Event::SnapshotChunk { slot, offset, data: self.chunk.bytes(), done })
+            }
+        }
+    }
+
+    pub(super) fn accepted_record(&self, ballot: Ballot, span: Span) -> Record<'_> {
+        Record::Accepted {
+            first: span.first(),
+            ballot,
+            commit: self.slots.commit().min(span.last()),
+            entries: self.slots.slice(span).bytes(),
+        }
+    }
+
+    fn draft(&self, index: usize, draft: Draft) -> Message<'_> {
+        let ballot = self.election.promised();
+        let (commit, last) = (self.slots.commit(), self.slots.last());
+        match draft {
+            Draft::Heartbeat => self.heartbeat(index),
+            Draft::Preempted(low) => Message::Preempted { ballot: low, promised: ballot },
+            Draft::Promise(from) => {
+                let page = self.slots.page(from, self.config.max_accept_bytes);
+                let entries = self.slots.slice(page.span).bytes();
+                let (first, accepted) = (page.first, page.accepted);
+                Message::Promise { ballot, from, first, accepted, entries, commit, last }
+            }
+            Draft::Accepted(through) => Message::Accepted { ballot, through },
+            Draft::Prepare(from) => Message::Prepare { configuration: CONFIGURATION, ballot, from },
+            Draft::Query(number) => Message::Query { configuration: CONFIGURATION, number },
+            Draft::Answer(number) => Message::Answer { number, promised: ballot, last },
+            Draft::Accept(span) => Message::Accept {
+                configuration: CONFIGURATION,
+                ballot,
+                first: span.first(),
+                commit,
+                entries: self.slots.slice(span).bytes(),
+            },
+            Draft::Fetch => self.fetch(index),
+            Draft::Chosen(span) => {
+                let entries = self.slots.slice(span).bytes();
+                Message::Chosen { first: span.first(), commit, entries }
+            }
+            Draft::Part { slot, offset, done } => {
+                Message::Chunk { snapshot: slot, offset, done, data: self.chunk.bytes() }
+            }
+        }
+    }
+}
+

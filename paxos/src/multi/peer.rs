@@ -1,0 +1,131 @@
+use quorate_core::Instant;
+
+use super::Slot;
+use crate::Ballot;
+
+/// What a node knows of another member, and owes it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Peer {
+    pub(super) link: Link,
+    pub(super) flow: Flow,
+    pub(super) page: Page,
+    pub(super) owed: Owed,
+    pub(super) transfer: Transfer,
+    /// The last question that it answered, by its number, and what it had promised then.
+    pub(super) answered: (u64, Ballot),
+}
+
+/// What was heard of it last.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Link {
+    heard_at: Option<Instant>,
+    pub(super) hears_me: bool,
+    pub(super) has_leader: bool,
+    /// The ballot in which it leads, if it does.
+    pub(super) leads: Ballot,
+    pub(super) commit: Slot,
+}
+
+impl Link {
+    pub(super) fn hear(&mut self, now: Instant) {
+        self.heard_at = Some(now);
+    }
+
+    /// It was heard of late.
+    pub(super) fn is_heard(&self, now: Instant, timeout_us: u64) -> bool {
+        self.heard_at.is_some_and(|at| now.since(at) < timeout_us)
+    }
+
+    /// The link is good in both directions.
+    pub(super) fn is_alive(&self, now: Instant, timeout_us: u64) -> bool {
+        self.hears_me && self.is_heard(now, timeout_us)
+    }
+}
+
+/// How far a leader's entries have come.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Flow {
+    /// What is sent next.
+    pub(super) next: Slot,
+    /// It has voted for everything up to here in the leader's ballot, but for what it knows to be chosen.
+    pub(super) matched: Slot,
+    /// What it had at the last heartbeat, plus one, if something was on its way then.
+    mark: Slot,
+}
+
+impl Flow {
+    pub(super) const fn new(commit: Slot) -> Self {
+        Self { next: commit.saturating_add(1), matched: 0, mark: 0 }
+    }
+
+    #[inline]
+    pub(super) fn accepted(&mut self, through: Slot) {
+        self.matched = self.matched.max(through);
+        self.next = self.next.max(self.matched.saturating_add(1));
+    }
+
+    pub(super) fn has_chosen(&mut self, commit: Slot) {
+        self.next = self.next.max(commit.saturating_add(1));
+    }
+
+    /// Once in a heartbeat interval: what was on its way for a whole one without an answer is sent again.
+    pub(super) fn beat(&mut self, commit: Slot) {
+        let least = self.matched.max(commit).saturating_add(1);
+        if self.next <= least {
+            self.mark = 0;
+        } else if self.mark == least {
+            self.next = least;
+            self.mark = 0;
+        } else {
+            self.mark = least;
+        }
+    }
+}
+
+/// How much of its votes a candidate knows.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Page {
+    /// The slot that the next page begins with.
+    pub(super) next: Slot,
+    /// It has promised, and all its votes are known.
+    pub(super) is_last: bool,
+}
+
+/// What is to be sent to it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Owed {
+    pub(super) heartbeat: bool,
+    pub(super) prepare: bool,
+    pub(super) fetch: bool,
+    pub(super) query: bool,
+    pub(super) accepted: bool,
+    /// The ballot that was not good enough.
+    pub(super) preempted: Option<Ballot>,
+    /// Its votes from a slot on, in answer to a prepare.
+    pub(super) promise: Option<Slot>,
+    /// What is chosen from a slot on.
+    pub(super) chosen: Option<Slot>,
+    /// The number of its question.
+    pub(super) answer: Option<u64>,
+}
+
+/// A snapshot on its way to it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Transfer {
+    pub(super) slot: Slot,
+    pub(super) offset: u64,
+    pub(super) stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) enum Stage {
+    /// It wants nothing, as far as is known.
+    #[default]
+    Idle,
+    /// It wants the part at the offset.
+    Wanted,
+    /// The application was asked for that.
+    Asked,
+    /// The part is in the buffer.
+    Ready,
+}

@@ -1,0 +1,87 @@
+//! What acceptors are asked before a read is answered.
+
+use quorate_core::{Phase, Rejected};
+
+use super::{LIMIT, MultiPaxos, Role, Slot, Storage};
+use crate::{Ballot, Roles};
+
+impl<S: Storage> MultiPaxos<S> {
+    /// Asks for all reads that wait, if no question is under way.
+    pub(super) fn ask_if_due(&mut self) {
+        if !self.reads.is_due() {
+            return;
+        }
+        let (ballot, index) = match self.role {
+            // a new leader may not know yet that what it found was chosen
+            Role::Leader => (self.election.promised(), self.slots.commit().max(self.takeover)),
+            _ if self.votes() => (Ballot::ZERO, self.slots.last()),
+            _ => (Ballot::ZERO, self.slots.commit()),
+        };
+        self.reads.ask(ballot, index);
+        let me = self.group.me();
+        for (index, peer) in self.peers.iter_mut().enumerate() {
+            peer.owed.query = index != me && self.group.has_role(index, Roles::ACCEPTOR);
+        }
+        self.conclude_question();
+    }
+
+    fn conclude_question(&mut self) {
+        let Some(question) = self.reads.question else { return };
+        let has_answered = |peer: &super::peer::Peer| peer.answered.0 == question.number;
+        let is_answered = if question.ballot.is_zero() {
+            self.is_quorum(Phase::One, |_, peer| has_answered(peer))
+        } else {
+            let agrees = |peer: &super::peer::Peer| peer.answered.1 <= question.ballot;
+            self.is_quorum(Phase::Two, |_, peer| has_answered(peer) && agrees(peer))
+        };
+        if is_answered {
+            self.reads.confirm();
+        }
+    }
+
+    pub(super) fn on_query(&mut self, index: usize, number: u64) -> Result<(), Rejected> {
+        if !self.group.has_role(self.group.me(), Roles::ACCEPTOR) {
+            return Err(Rejected::Impossible);
+        }
+        if number >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        if self.founded
+            && let Some(peer) = self.peers.get_mut(index)
+        {
+            peer.owed.answer = Some(number);
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_answer(
+        &mut self,
+        index: usize,
+        number: u64,
+        promised: Ballot,
+        last: Slot,
+    ) -> Result<(), Rejected> {
+        self.acceptor(index)?;
+        if last >= LIMIT || number >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        self.check_ballot(promised)?;
+        self.election.see(promised);
+        let Some(question) = self.reads.question.as_mut().filter(|asked| asked.number == number)
+        else {
+            return Ok(());
+        };
+        if question.ballot.is_zero() {
+            question.index = question.index.max(last);
+        }
+        if let Some(peer) = self.peers.get_mut(index) {
+            peer.answered = (number, promised);
+        }
+        if self.role == Role::Leader && promised > self.election.promised() {
+            self.step_down();
+            self.consider();
+        }
+        self.conclude_question();
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+use quorate_log::ReadId;
+
+use super::Slot;
+use crate::Ballot;
+
+/// Reads that were asked for and not answered.
+///
+/// All that wait go with one question to the acceptors. A leader asks whether a quorum of phase 2 has promised no higher ballot: then nothing
+/// was chosen that it does not know. Any other node asks a quorum of phase 1 for the last slot that they have voted for: what is chosen is
+/// among those of each such quorum (Charapko, Ailijiang and Demirbas, "Linearizable Quorum Reads in Paxos", 2019).
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Reads {
+    /// The last id that was given.
+    wanted: u64,
+    /// Ids up to here were asked for in the present question, or an earlier one.
+    asked: u64,
+    /// Ids up to here have an index, and wait until that is applied.
+    confirmed: u64,
+    index: Slot,
+    done: u64,
+    pub(super) question: Option<Question>,
+    /// That of the last question.
+    number: u64,
+}
+
+/// A question to the acceptors.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Question {
+    pub(super) number: u64,
+    /// The ballot of a leader that asks; none of any other node.
+    pub(super) ballot: Ballot,
+    /// What must be applied before it is answered, as far as is known.
+    pub(super) index: Slot,
+}
+
+impl Reads {
+    /// Numbers of questions begin at random, so that answers to an earlier life of the node are not taken for some to this.
+    pub(super) fn new(first_number: u64) -> Self {
+        Self { number: first_number, ..Self::default() }
+    }
+
+    pub(super) fn want(&mut self) -> ReadId {
+        self.wanted = self.wanted.saturating_add(1);
+        ReadId::new(self.wanted)
+    }
+
+    pub(super) const fn is_due(&self) -> bool {
+        self.question.is_none() && self.wanted > self.asked
+    }
+
+    /// Asks for all that are wanted.
+    pub(super) fn ask(&mut self, ballot: Ballot, index: Slot) {
+        self.number = self.number.wrapping_add(1);
+        self.asked = self.wanted;
+        self.question = Some(Question { number: self.number, ballot, index });
+    }
+
+    /// Another question is needed: the one who asked is no leader any more, or has become one.
+    pub(super) fn ask_again(&mut self) {
+        if self.question.take().is_some() {
+            self.asked = self.confirmed;
+        }
+    }
+
+    /// A quorum has answered.
+    pub(super) fn confirm(&mut self) {
+        if let Some(question) = self.question.take() {
+            self.confirmed = self.asked;
+            self.index = self.index.max(question.index);
+        }
+    }
+
+    /// Reads that may be answered from what is applied.
+    pub(super) fn take_done(&mut self, applied: Slot) -> Option<ReadId> {
+        if self.confirmed == self.done || applied < self.index {
+            return None;
+        }
+        self.done = self.confirmed;
+        Some(ReadId::new(self.done))
+    }
+}

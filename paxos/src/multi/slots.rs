@@ -1,0 +1,381 @@
+use quorate_core::Full;
+use quorate_log::{Header as _, Log, Span};
+
+use super::entry::{self, Header};
+use super::runs::Runs;
+use super::storage::MOST_RUNS;
+use super::{Config, Entries, Slot, Storage};
+use crate::Ballot;
+
+/// What a node knows of the slots: its votes, what is chosen, and what was applied.
+///
+/// A vote is an entry of the log and a ballot; the ballots are kept apart, as runs. Slots without a vote that have later ones for which there
+/// is a vote are holes: entries of a kind of their own, in no ballot.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Slots<S: Storage> {
+    log: S::Log,
+    runs: Runs<S::Runs>,
+    commit: Slot,
+    applied: Slot,
+    snapshot: Slot,
+}
+
+/// So many slots without a vote may lie before one: what was lost on the way is sent again.
+const MAX_HOLES: u64 = 256;
+
+/// What became of entries that were put in their slots.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Put {
+    /// The first slot of which entry or ballot changed, if any did.
+    pub(super) changed: Option<Slot>,
+    /// Not all of them had room.
+    pub(super) full: bool,
+    /// The last of the slots whose entries are in place.
+    pub(super) through: Slot,
+}
+
+/// Entries are at odds with what is known to be chosen.
+pub(super) struct Contradiction;
+
+/// A run of votes in one ballot, or of what is chosen.
+pub(super) struct Page {
+    pub(super) first: Slot,
+    pub(super) accepted: Ballot,
+    pub(super) span: Span,
+}
+
+impl<S: Storage> Slots<S> {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            log: S::Log::with_limit(config.max_log_bytes),
+            runs: Runs::with_limit(MOST_RUNS),
+            commit: 0,
+            applied: 0,
+            snapshot: 0,
+        }
+    }
+
+    #[inline]
+    pub(super) fn last(&self) -> Slot {
+        self.log.last()
+    }
+
+    #[inline]
+    pub(super) const fn commit(&self) -> Slot {
+        self.commit
+    }
+
+    pub(super) const fn applied(&self) -> Slot {
+        self.applied
+    }
+
+    pub(super) const fn snapshot(&self) -> Slot {
+        self.snapshot
+    }
+
+    pub(super) fn compacted(&self) -> Slot {
+        self.log.compacted()
+    }
+
+    pub(super) fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The ballot of the vote for a slot; none where there is no vote, or where it does not matter any more.
+    pub(super) fn ballot_at(&self, slot: Slot) -> Ballot {
+        if slot > self.log.last() { Ballot::ZERO } else { self.runs.at(slot).0 }
+    }
+
+    /// Whether an entry fits, and how much of the log would not be chosen.
+    pub(super) fn fits(&self, len: usize, spare: usize) -> bool {
+        self.log.fits(len, spare)
+    }
+
+    pub(super) fn half(&self) -> (u64, u64) {
+        self.log.half()
+    }
+
+    /// Bytes of the entries after `after`, up to and including `through`.
+    pub(super) fn bytes_between(&self, after: Slot, through: Slot) -> u64 {
+        self.log.bytes_between(after, through)
+    }
+
+    pub(super) fn span(&self, from: Slot, to: Slot, max_bytes: usize) -> Span {
+        self.log.span(from, to, max_bytes)
+    }
+
+    pub(super) fn slice(&self, span: Span) -> Entries<'_> {
+        self.log.slice(span)
+    }
+
+    /// All slots after the commit up to here have a vote in this ballot.
+    #[inline]
+    pub(super) fn voted_through(&self, ballot: Ballot) -> Slot {
+        let last = self.log.last();
+        let mut through = self.commit;
+        while through < last {
+            let (voted, end) = self.runs.at(through.saturating_add(1));
+            if voted != ballot || ballot.is_zero() {
+                break;
+            }
+            through = end.min(last);
+        }
+        through
+    }
+
+    /// The leader votes for a new entry.
+    #[inline]
+    pub(super) fn add(&mut self, header: Header, data: &[u8], ballot: Ballot) -> Result<(), Full> {
+        if !self.runs.has_room(ballot) {
+            return Err(Full);
+        }
+        self.log.push(header, data)?;
+        let last = self.log.last();
+        self.runs.set((last, last), ballot, last)
+    }
+
+    /// Puts entries in their slots, from `first` on, as votes in this ballot; without a ballot, because they are chosen. What is known to be
+    /// chosen stays as it is.
+    #[inline]
+    pub(super) fn put(
+        &mut self,
+        first: Slot,
+        ballot: Ballot,
+        entries: &[u8],
+    ) -> Result<Put, Contradiction> {
+        let (mut slot, mut rest) = (first, entries);
+        while slot <= self.commit
+            && let Some((entry, after)) = entry::split(rest)
+        {
+            if slot > self.log.compacted() && self.entry(slot) != entry {
+                return Err(Contradiction);
+            }
+            (slot, rest) = (slot.saturating_add(1), after);
+        }
+        let mut put = Put { changed: None, full: false, through: slot.saturating_sub(1) };
+        if rest.is_empty() {
+            return Ok(put);
+        }
+        if slot > self.log.last().saturating_add(1) {
+            let first_hole = self.log.last().saturating_add(1);
+            if self.add_holes(slot).is_err() {
+                put.full = true;
+                return Ok(put);
+            }
+            put.changed = Some(first_hole);
+        }
+        while slot <= self.log.last()
+            && let Some((entry, after)) = entry::split(rest)
+        {
+            match self.replace(slot, ballot, entry) {
+                Ok(true) => put.changed = put.changed.or(Some(slot)),
+                Ok(false) => {}
+                Err(Full) => {
+                    put.full = true;
+                    return Ok(put);
+                }
+            }
+            put.through = slot;
+            (slot, rest) = (slot.saturating_add(1), after);
+        }
+        if !rest.is_empty() {
+            self.append(slot, ballot, rest, &mut put);
+        }
+        Ok(put)
+    }
+
+    #[inline]
+    fn append(&mut self, slot: Slot, ballot: Ballot, rest: &[u8], put: &mut Put) {
+        let has_room = self.runs.has_room(ballot);
+        let count = if has_room { self.log.append(rest) } else { 0 };
+        let last = self.log.last();
+        if count > 0 {
+            let _ = self.runs.set((slot, last), ballot, last); // there is room
+            put.changed = put.changed.or(Some(slot));
+            put.through = last;
+        }
+        put.full = last.saturating_sub(slot).saturating_add(1) != count_of(rest);
+    }
+
+    /// Puts an entry in the place of another. False if that changes nothing.
+    #[cold]
+    fn replace(&mut self, slot: Slot, ballot: Ballot, entry: &[u8]) -> Result<bool, Full> {
+        let last = self.log.last();
+        let (before, _) = self.runs.at(slot);
+        let is_same = self.entry(slot) == entry;
+        if is_same && before == ballot {
+            return Ok(false);
+        }
+        self.runs.set((slot, slot), ballot, last)?;
+        if !is_same && self.log.replace(slot, entry).is_err() {
+            let _ = self.runs.set((slot, slot), before, last); // as it was
+            return Err(Full);
+        }
+        Ok(true)
+    }
+
+    #[cold]
+    fn add_holes(&mut self, before: Slot) -> Result<(), Full> {
+        let last = self.log.last();
+        if before.saturating_sub(last) > MAX_HOLES || !self.runs.has_room_for_two() {
+            return Err(Full);
+        }
+        for _ in last.saturating_add(1)..before {
+            if self.log.push(Header::HOLE, &[]).is_err() {
+                self.log.truncate(last);
+                return Err(Full);
+            }
+        }
+        let holes = (last.saturating_add(1), before.saturating_sub(1));
+        self.runs.set(holes, Ballot::ZERO, self.log.last())
+    }
+
+    /// A vote of another acceptor, in a ballot below the one that this candidate prepares: it takes the place of a vote in a lower ballot.
+    pub(super) fn merge(&mut self, slot: Slot, ballot: Ballot, entry: &[u8]) -> Put {
+        if slot <= self.commit || self.ballot_at(slot) >= ballot {
+            return Put { changed: None, full: false, through: slot };
+        }
+        // nothing chosen is touched
+        let nothing = Put { changed: None, full: true, through: slot.saturating_sub(1) };
+        self.put(slot, ballot, entry).unwrap_or(nothing)
+    }
+
+    /// The new leader votes, in its ballot, for what it found, and for no-ops in the slots for which it found nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if the no-ops have no room; some may be in place, without a vote.
+    pub(super) fn vote_for_all(&mut self, ballot: Ballot, epoch: u64) -> Result<(), Full> {
+        let last = self.log.last();
+        let (head, len) = Header::no_op(epoch).encode();
+        let no_op = head.get(..len).unwrap_or_default();
+        let mut slot = self.commit.saturating_add(1);
+        while slot <= last {
+            let (voted, end) = self.runs.at(slot);
+            if voted.is_zero() {
+                for hole in slot..=end.min(last) {
+                    self.log.replace(hole, no_op)?;
+                }
+            }
+            slot = end.min(last).saturating_add(1);
+        }
+        self.runs.set((self.commit.saturating_add(1), last), ballot, last)
+    }
+
+    /// Everything up to here is chosen, as far as there are entries.
+    pub(super) fn commit_to(&mut self, slot: Slot) -> bool {
+        let slot = slot.min(self.log.last());
+        if slot <= self.commit {
+            return false;
+        }
+        self.commit = slot;
+        self.runs.settle(slot);
+        true
+    }
+
+    /// The next entries to apply, up to `through`.
+    pub(super) fn apply(&mut self, through: Slot) -> Option<Span> {
+        let through = through.min(self.commit);
+        if self.applied >= through {
+            return None;
+        }
+        let span = self.log.span(self.applied.saturating_add(1), through, usize::MAX);
+        self.applied = span.last();
+        Some(span)
+    }
+
+    /// A page of the votes from a slot on: what is chosen first, then the votes of a run. Empty after the last.
+    pub(super) fn page(&self, from: Slot, max_bytes: usize) -> Page {
+        let last = self.log.last();
+        let mut first = from.max(self.log.compacted().saturating_add(1));
+        if first <= self.commit {
+            let span = self.log.span(first, self.commit, max_bytes);
+            return Page { first, accepted: Ballot::ZERO, span };
+        }
+        while first <= last {
+            let (accepted, end) = self.runs.at(first);
+            let end = end.min(last);
+            if !accepted.is_zero() {
+                return Page { first, accepted, span: self.log.span(first, end, max_bytes) };
+            }
+            first = end.saturating_add(1);
+        }
+        Page { first, accepted: Ballot::ZERO, span: Span::empty(first) }
+    }
+
+    /// The entries after `issued` that go into one record, and their ballot: those of one run. Holes are left out.
+    pub(super) fn unwritten(&self, issued: Slot) -> Option<(Ballot, Span)> {
+        let last = self.log.last();
+        let mut first = issued.max(self.log.compacted()).saturating_add(1);
+        while first <= last {
+            let (ballot, end) = self.runs.at(first);
+            let end = end.min(last);
+            if first <= self.commit || !ballot.is_zero() {
+                // what is chosen and what is not are apart where it is in no ballot
+                let end = if ballot.is_zero() { end.min(self.commit) } else { end };
+                return Some((ballot, self.log.span(first, end, usize::MAX)));
+            }
+            first = end.saturating_add(1);
+        }
+        None
+    }
+
+    /// The application has a snapshot; the log begins after `compacted`.
+    pub(super) fn compact(&mut self, snapshot: Slot, compacted: Slot) {
+        self.snapshot = snapshot;
+        if compacted > self.log.compacted() {
+            self.log.compact(compacted);
+        }
+    }
+
+    /// A record tells of a snapshot. Where it was taken here, the entries up to it are chosen, and came before the record, or follow.
+    pub(super) fn restore_snapshot(&mut self, snapshot: Slot, compacted: Slot) {
+        if compacted > self.log.last() {
+            self.log.reset(compacted, ());
+            self.runs.reset();
+        } else {
+            self.log.compact(compacted);
+        }
+        (self.snapshot, self.applied) = (snapshot, snapshot);
+        if snapshot <= self.log.last() {
+            self.commit_to(snapshot);
+        }
+        self.commit = self.commit.max(compacted);
+    }
+
+    /// Every record was replayed. True if entries that the snapshot covers are missing: it stands for all of them then.
+    pub(super) fn finish_restoring(&mut self) -> bool {
+        let is_short = self.commit < self.snapshot;
+        if is_short {
+            self.install(self.snapshot);
+        }
+        is_short
+    }
+
+    /// The application has a snapshot of what was not applied here. Votes after it stay.
+    pub(super) fn install(&mut self, snapshot: Slot) {
+        if snapshot > self.log.last() {
+            self.log.reset(snapshot, ());
+            self.runs.reset();
+        } else {
+            self.log.compact(snapshot);
+        }
+        (self.snapshot, self.applied) = (snapshot, snapshot);
+        if snapshot > self.commit {
+            self.commit = snapshot;
+            self.runs.settle(snapshot);
+        }
+    }
+
+    fn entry(&self, slot: Slot) -> &[u8] {
+        self.log.entries(slot, slot, 0).bytes()
+    }
+}
+
+fn count_of(entries: &[u8]) -> u64 {
+    let (mut count, mut rest) = (0_u64, entries);
+    while let Some((_, after)) = entry::split(rest) {
+        (count, rest) = (count.saturating_add(1), after);
+    }
+    count
+}
