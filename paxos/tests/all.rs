@@ -4,5 +4,6 @@
 mod common;
 mod conformance;
 mod fast;
+mod multi;
 mod synod;
 mod wire;

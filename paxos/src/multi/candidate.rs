@@ -59,6 +59,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Ok(());
         }
         if let Some(peer) = self.peers.get_mut(index) {
+            peer.link.commit = peer.link.commit.max(commit);
             peer.page.next = next.max(from);
             peer.page.is_last = count == 0 || next > last;
             peer.owed.prepare = !peer.page.is_last;

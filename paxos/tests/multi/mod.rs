@@ -1,0 +1,5 @@
+mod net;
+
+mod counts;
+mod elections;
+mod takeover;
