@@ -70,15 +70,11 @@ impl<S: Storage> MultiPaxos<S> {
             return Ok(());
         }
         let put = self.slots.put(first, ballot, entries).map_err(|_| Rejected::Impossible)?;
-        self.is_full_owed |= put.full;
-        let is_new = ballot > promised;
-        if put.full && put.changed.is_none() && !is_new {
-            return Err(Rejected::Full);
-        }
+        self.is_full_owed |= put.full; // what has no room is sent again
         if let Some(changed) = put.changed {
             self.disk.changed(changed);
         }
-        if is_new {
+        if ballot > promised {
             self.promise_to(ballot);
         }
         if self.election.leader() != Some((index, ballot)) {

@@ -109,7 +109,7 @@ impl<S: Storage> MultiPaxos<S> {
         self.is_full_owed |= !has_room;
         let after = self.slots.commit();
         if after == before {
-            return if has_room { Ok(()) } else { Err(Rejected::Full) };
+            return Ok(());
         }
         self.catch_up.incoming = None;
         if let Some(peer) = self.peers.get_mut(index) {

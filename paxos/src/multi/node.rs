@@ -14,7 +14,7 @@ use super::proposals::Proposals;
 use super::reads::Reads;
 use super::slots::Slots;
 use super::{
-    Config, Event, LIMIT, Message, ProposeError, Record, Role, Slot, Status, Storage, limits,
+    Config, Entries, Event, LIMIT, Message, ProposeError, Record, Role, Slot, Status, Storage, limits,
 };
 use crate::member::Group;
 use crate::{Ballot, ConfigError, Member, Roles};
@@ -280,6 +280,39 @@ impl<S: Storage> MultiPaxos<S> {
     pub fn epoch_of(&self, ballot: Ballot) -> u64 {
         let place = self.group.index_of(ballot.node);
         place.map_or(0, |place| ballot.round.wrapping_shl(6) | place as u64)
+    }
+
+    /// Entries of the log from a slot on, as many as lie one after the other in memory; none where the log does not have it. What is after
+    /// the [commit](Status::commit) may never be chosen, and there may be [holes](EntryKind::Hole) in it.
+    ///
+    /// ```
+    /// # use quorate_core::{NodeId, Quorums};
+    /// # use quorate_paxos::{Member, multi::{Config, Inline, MultiPaxos}};
+    /// # let me = NodeId::new(1);
+    /// # type Node = MultiPaxos<Inline<1, 1024, 16, 64>>;
+    /// let node = Node::new(me, [Member::new(me)], Quorums::majority(1), Config::lan(), 42)?;
+    /// assert!(node.entries(1).is_empty());
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn entries(&self, from: Slot) -> Entries<'_> {
+        self.slots.slice(self.slots.span(from, Slot::MAX, usize::MAX))
+    }
+
+    /// The ballot of this node's vote for a slot that it does not know to be chosen; none without a vote.
+    ///
+    /// ```
+    /// # use quorate_core::{NodeId, Quorums};
+    /// # use quorate_paxos::{Member, multi::{Config, Inline, MultiPaxos}};
+    /// # let me = NodeId::new(1);
+    /// # type Node = MultiPaxos<Inline<1, 1024, 16, 64>>;
+    /// let node = Node::new(me, [Member::new(me)], Quorums::majority(1), Config::lan(), 42)?;
+    /// assert!(node.accepted(1).is_zero());
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn accepted(&self, slot: Slot) -> Ballot {
+        if slot <= self.slots.commit() { Ballot::ZERO } else { self.slots.ballot_at(slot) }
     }
 
     pub(super) fn leader_id(&self) -> Option<NodeId> {

@@ -107,12 +107,13 @@ impl<L: List<Run>> Runs<L> {
     /// A vote for what was chosen is one in every later ballot as well, as no other value can be proposed there ("Paxos Made Simple", 2001,
     /// section 2.2, P2).
     pub(super) fn settle(&mut self, chosen: Slot) {
-        let (ballot, _) = self.at(chosen);
-        while self.runs.len() > 1 && self.runs.get(1).is_some_and(|run| run.first <= chosen) {
+        while self.runs.get(1).is_some_and(|run| run.first <= chosen) {
             self.runs.remove(0);
         }
-        if let Some(run) = self.runs.first_mut() {
-            run.ballot = ballot;
+        if let Some(run) = self.runs.first_mut()
+            && run.first <= chosen
+        {
+            run.first = 0;
         }
     }
 

@@ -1,5 +1,5 @@
-mod net;
-
+mod conformance;
 mod counts;
 mod elections;
+mod net;
 mod takeover;
