@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use quorate_core::{Declared, DecodeError, Shown, Wire};
 use quorate_paxos::Ballot;
+use quorate_paxos::multi;
 use quorate_paxos::synod::{Message, Record, Vote};
 use quorate_sim::wire::{check_codec, check_tables};
 
@@ -44,6 +45,69 @@ fn encoding_is_stable() {
 }
 
 #[test]
+fn encoding_of_logs_is_stable() {
+    use multi::{Message, Record};
+    let (low, high) = (ballot(1, 2), ballot(3, 300));
+    let entries = b"\x42\x08hi";
+    let messages = [
+        (
+            Message::Heartbeat {
+                configuration: 0,
+                promised: low,
+                leads: true,
+                has_leader: true,
+                hears_you: false,
+                commit: 3,
+                through: 4,
+                last: 300,
+            },
+            "0000010201010003 04ac02",
+        ),
+        (Message::Prepare { configuration: 0, ballot: low, from: 5 }, "0100010205"),
+        (
+            Message::Promise {
+                ballot: high,
+                from: 5,
+                first: 6,
+                accepted: low,
+                entries,
+                commit: 4,
+                last: 6,
+            },
+            "02 03ac02 05 06 0102 04 42086869 04 06",
+        ),
+        (
+            Message::Accept { configuration: 0, ballot: low, first: 6, commit: 4, entries },
+            "03 00 0102 06 04 04 42086869",
+        ),
+        (Message::Accepted { ballot: low, through: 6 }, "04 0102 06"),
+        (Message::Preempted { ballot: low, promised: high }, "05 0102 03ac02"),
+        (Message::Fetch { from: 7, snapshot: 9, offset: 128 }, "06 07 09 8001"),
+        (Message::Chosen { first: 6, commit: 7, entries }, "07 06 07 04 42086869"),
+        (
+            Message::Chunk { snapshot: 9, offset: 128, done: true, data: b"hi" },
+            "08 09 8001 01 02 6869",
+        ),
+        (Message::Query { configuration: 0, number: 7 }, "09 00 07"),
+        (Message::Answer { number: 7, promised: low, last: 6 }, "0a 07 0102 06"),
+    ];
+    for (message, bytes) in messages {
+        assert_eq!(hex(&message), bytes.replace(' ', ""), "{message:?}");
+    }
+    let records = [
+        (Record::Founded { members: 7 }, "00 07"),
+        (Record::Promised { ballot: low }, "01 0102"),
+        (Record::Accepted { first: 6, ballot: low, commit: 5, entries }, "02 06 0102 05 04 42086869"),
+        (Record::Snapshot { slot: 9, compacted: 8 }, "03 09 08"),
+    ];
+    for (record, bytes) in records {
+        assert_eq!(hex(&record), bytes.replace(' ', ""), "{record:?}");
+    }
+    assert_eq!(Message::from_slice(&[11]), Err(DecodeError::Invalid));
+    assert_eq!(Record::from_slice(&[4]), Err(DecodeError::Invalid));
+}
+
+#[test]
 fn text_names_what_is_in_it() {
     let vote = Vote { ballot: ballot(3, 1), value: b"hi" };
     let promise = Message::Promise { ballot: ballot(4, 2), vote: Some(vote) };
@@ -60,6 +124,8 @@ fn tables_match_declarations() {
         ("synod::Message", Message::SHAPE),
         ("synod::Vote", Vote::SHAPE),
         ("synod::Record", Record::SHAPE),
+        ("multi::Message", multi::Message::SHAPE),
+        ("multi::Record", multi::Record::SHAPE),
     ];
     assert_eq!(check_tables("docs/wire/paxos.md", &declared), Ok(()));
 }
@@ -71,5 +137,7 @@ proptest! {
     ) {
         check_codec::<Message<'_>>(&bytes, &mut Vec::new()).map_err(TestCaseError::fail)?;
         check_codec::<Record<'_>>(&bytes, &mut Vec::new()).map_err(TestCaseError::fail)?;
+        check_codec::<multi::Message<'_>>(&bytes, &mut Vec::new()).map_err(TestCaseError::fail)?;
+        check_codec::<multi::Record<'_>>(&bytes, &mut Vec::new()).map_err(TestCaseError::fail)?;
     }
 }
