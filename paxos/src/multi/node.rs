@@ -12,7 +12,7 @@ use super::output::View;
 use super::peer::Peer;
 use super::proposals::Proposals;
 use super::reads::Reads;
-use super::slots::Slots;
+use super::slots::{MAX_HOLES, Slots};
 use super::{
     Config, Entries, Event, LIMIT, Message, ProposeError, Record, Role, Slot, Status, Storage, limits,
 };
@@ -402,13 +402,17 @@ impl<S: Storage> MultiPaxos<S> {
         if !is_number || count == 0 || commit > last || (ballot.is_zero() && commit < last) {
             return Err(Corrupt::Malformed);
         }
-        if commit > self.slots.last().max(last) || first > self.slots.last().saturating_add(257) {
+        let open = self.slots.commit().saturating_add(1);
+        if first > self.slots.last().saturating_add(MAX_HOLES) {
             return Err(Corrupt::Gap);
         }
         // what was chosen in the meantime is as good as before
         let put = self.slots.put(first, ballot, entries).map_err(|_| Corrupt::Regression)?;
         if put.full {
             return Err(Corrupt::Full);
+        }
+        if commit >= open && self.slots.has_hole(open, commit) {
+            return Err(Corrupt::Gap);
         }
         self.slots.commit_to(commit);
         self.election.restore(ballot);

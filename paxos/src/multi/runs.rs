@@ -121,8 +121,4 @@ impl<L: List<Run>> Runs<L> {
     pub(super) fn reset(&mut self) {
         self.runs.clear();
     }
-
-    pub(super) fn len(&self) -> usize {
-        self.runs.len()
-    }
 }

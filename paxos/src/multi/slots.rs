@@ -1,7 +1,7 @@
 use quorate_core::Full;
 use quorate_log::{Header as _, Log, Span};
 
-use super::entry::{self, Header};
+use super::entry::{self, EntryKind, Header};
 use super::runs::Runs;
 use super::storage::MOST_RUNS;
 use super::{Config, Entries, Slot, Storage};
@@ -21,7 +21,7 @@ pub(super) struct Slots<S: Storage> {
 }
 
 /// So many slots without a vote may lie before one: what was lost on the way is sent again.
-const MAX_HOLES: u64 = 256;
+pub(super) const MAX_HOLES: u64 = 256;
 
 /// What became of entries that were put in their slots.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,8 +77,24 @@ impl<S: Storage> Slots<S> {
         self.log.compacted()
     }
 
+    /// Runs of votes in one ballot after what is chosen.
     pub(super) fn runs(&self) -> usize {
-        self.runs.len()
+        let last = self.log.last();
+        let (mut slot, mut count) = (self.commit.saturating_add(1), 0_usize);
+        while slot <= last {
+            let (ballot, end) = self.runs.at(slot);
+            count = count.saturating_add(usize::from(!ballot.is_zero()));
+            slot = end.min(last).saturating_add(1);
+        }
+        count
+    }
+
+    /// Whether there is no entry for one of these slots.
+    pub(super) fn has_hole(&self, from: Slot, to: Slot) -> bool {
+        (from..=to).any(|slot| {
+            let entry = self.log.entries(slot, slot, 0);
+            entry.iter().next().is_none_or(|entry| entry.kind == EntryKind::Hole)
+        })
     }
 
     /// The ballot of the vote for a slot; none where there is no vote, or where it does not matter any more.

@@ -1,5 +1,10 @@
+mod catching_up;
 mod conformance;
 mod counts;
 mod elections;
 mod net;
+mod proposals;
+mod reads;
+mod rejections;
+mod restoring;
 mod takeover;
