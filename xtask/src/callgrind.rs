@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::failure::{Failure, Outcome};
 use crate::tool::{Tool, has};
 
-/// The function of the programs in bench/raft and bench/quorum within which instructions are counted, in whatever crate and impl it is.
+/// The function of the programs in bench/log and bench/quorum within which instructions are counted, in whatever crate and impl it is.
 const MEASURED: &str = "*measured_rounds*";
 
 /// The instructions of the measured part.

@@ -16,7 +16,7 @@ pub(crate) const VERB: Verb = Verb {
     name: "icount",
     about: "instructions, allocations and messages a proposal or a request costs",
     help: "
-Three Raft nodes in one thread (bench/raft), every message and record encoded and decoded,
+Three Raft nodes in one thread (bench/log), every message and record encoded and decoded,
 committed entries read, snapshots taken; callgrind counts the instructions of the whole cluster,
 built with the profile `bench` (fat LTO). Counts are the same on every run of the same binary; they
 differ between compilers. Long copies count more than they cost: callgrind counts a `rep movsb`,
@@ -31,7 +31,7 @@ are 2, the node that is asked is one of the three, no replica is behind.
                                   allocations messages bytes, per request
     cargo xtask icount --check    also fails when a proposal allocates, takes other than 4 messages
                                   at batch 1, or takes over 3 % more instructions than
-                                  bench/raft/ceilings.txt allows; and likewise a request, by
+                                  bench/log/ceilings.txt allows; and likewise a request, by
                                   bench/quorum/ceilings.txt, which has its bytes as well
     cargo xtask icount --bless    writes the counts to those files and into the README
     cargo xtask icount --profile [PAYLOAD BATCH | REQUEST]

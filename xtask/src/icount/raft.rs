@@ -10,7 +10,7 @@ use crate::peers::PEERS;
 use crate::tool::{Tool, root, target_dir};
 
 /// The package and its program.
-const PROGRAM: &str = "quorate-bench-raft";
+const PROGRAM: &str = "quorate-bench-log";
 
 const ROWS: [(usize, usize); 4] = [(16, 1), (16, 64), (256, 1), (256, 64)];
 /// Proposals that are counted: enough for several snapshots.
@@ -164,7 +164,7 @@ fn read_ceilings() -> Outcome<HashMap<(usize, usize), u64>> {
 }
 
 fn ceilings_path() -> PathBuf {
-    root().join("bench/raft/ceilings.txt")
+    root().join("bench/log/ceilings.txt")
 }
 
 pub(super) fn profile(payload: &str, batch: &str) -> Outcome {

@@ -1,16 +1,16 @@
 use core::fmt;
 
 use quorate_core::{DecodeError, Fatal, Overflow, Rejected};
-use quorate_raft::{ConfigError, ProposeError, SnapshotError};
+use quorate_log::SubmitError;
 
 /// Why a measurement cannot go on: any of these is a bug in the machine or in the harness.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Failure {
     /// The cluster cannot be made.
-    Config(ConfigError),
+    Config(quorate_raft::ConfigError),
     /// A proposal was refused.
-    Propose(ProposeError),
+    Propose(SubmitError),
     /// A message was refused.
     Rejected(Rejected),
     /// A message or record could not be read back.
@@ -18,10 +18,14 @@ pub enum Failure {
     /// A message or record is larger than the buffer.
     Overflow(Overflow),
     /// A snapshot was refused.
-    Snapshot(SnapshotError),
+    Snapshot(quorate_raft::SnapshotError),
     /// A machine stopped itself.
     Fatal(Fatal),
-    /// The first node was not elected.
+    /// A node of Multi-Paxos cannot be made.
+    PaxosConfig(quorate_paxos::ConfigError),
+    /// A snapshot was refused by Multi-Paxos.
+    PaxosSnapshot(quorate_paxos::multi::SnapshotError),
+    /// No node was elected.
     NoLeader,
     /// A machine asked for a snapshot's part, though no peer is behind.
     UnexpectedSnapshot,
@@ -39,7 +43,9 @@ impl fmt::Display for Failure {
             Self::Overflow(e) => write!(f, "the harness's buffer is too small: {e}"),
             Self::Snapshot(e) => write!(f, "a snapshot was refused: {e}"),
             Self::Fatal(e) => write!(f, "a machine stopped itself: {e}"),
-            Self::NoLeader => f.write_str("the first node was not elected"),
+            Self::PaxosConfig(e) => write!(f, "the cluster cannot be made: {e}"),
+            Self::PaxosSnapshot(e) => write!(f, "a snapshot was refused: {e}"),
+            Self::NoLeader => f.write_str("no node was elected"),
             Self::UnexpectedSnapshot => {
                 f.write_str("a part of a snapshot was asked for, though nobody is behind")
             }
@@ -61,6 +67,8 @@ macro_rules! from {
 }
 
 from!(
-    Config: ConfigError, Propose: ProposeError, Rejected: Rejected, Decode: DecodeError,
-    Overflow: Overflow, Snapshot: SnapshotError, Fatal: Fatal
+    Config: quorate_raft::ConfigError, PaxosConfig: quorate_paxos::ConfigError,
+    Propose: SubmitError, Rejected: Rejected, Decode: DecodeError, Overflow: Overflow,
+    Snapshot: quorate_raft::SnapshotError, PaxosSnapshot: quorate_paxos::multi::SnapshotError,
+    Fatal: Fatal
 );

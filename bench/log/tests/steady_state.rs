@@ -1,7 +1,9 @@
 //! What a proposal costs once the log has its steady size, for the whole cluster.
 #![allow(clippy::unwrap_used)]
 
-use quorate_bench_raft::{ALLOCATOR, Case, Cluster};
+use quorate_bench_log::{ALLOCATOR, Case, Cluster, Replica};
+use quorate_paxos::multi::MultiPaxos;
+use quorate_raft::Raft;
 
 #[global_allocator]
 static GLOBAL: &stats_alloc::StatsAlloc<std::alloc::System> = ALLOCATOR;
@@ -11,9 +13,11 @@ static GLOBAL: &stats_alloc::StatsAlloc<std::alloc::System> = ALLOCATOR;
 fn a_proposal_allocates_nothing_and_takes_four_messages() {
     the_allocator_counts();
     for case in Case::ALL {
-        nothing_is_allocated(case);
+        nothing_is_allocated::<Raft<quorate_raft::Heap>>(case);
+        nothing_is_allocated::<MultiPaxos<quorate_paxos::Heap>>(case);
     }
-    a_small_entry_takes_at_most_24_bytes();
+    a_small_entry_takes_at_most_24_bytes::<Raft<quorate_raft::Heap>>();
+    a_small_entry_takes_at_most_24_bytes::<MultiPaxos<quorate_paxos::Heap>>();
 }
 
 fn the_allocator_counts() {
@@ -27,8 +31,8 @@ fn the_allocator_counts() {
     assert!(after.deallocations > before.deallocations);
 }
 
-fn nothing_is_allocated(case: Case) {
-    let mut cluster = Cluster::new().unwrap();
+fn nothing_is_allocated<R: Replica>(case: Case) {
+    let mut cluster = Cluster::<R>::new().unwrap();
     cluster.warm_up(case, case.rounds(20_000)).unwrap();
     let rounds = case.rounds(20_000);
     let count = cluster.measure(case, rounds).unwrap();
@@ -41,7 +45,8 @@ fn nothing_is_allocated(case: Case) {
     }
 }
 
-fn a_small_entry_takes_at_most_24_bytes() {
-    let live = Cluster::live_bytes_per_entry(Case { payload: 16, batch: 1 }, 20_000).unwrap();
+fn a_small_entry_takes_at_most_24_bytes<R: Replica>() {
+    let case = Case { payload: 16, batch: 1 };
+    let live = Cluster::<R>::live_bytes_per_entry(case, 20_000).unwrap();
     assert!(live <= 24.0, "{live} bytes of heap for each entry of 16 bytes, on each node");
 }

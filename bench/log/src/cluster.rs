@@ -1,11 +1,11 @@
 use core::hint::black_box;
 use core::mem;
 
-use quorate_core::{Instant, Machine, NodeId, Output, Wire};
-use quorate_raft::{Config, EntryKind, Event, Heap, Index, Message, Raft, Record, Role};
+use quorate_core::{Instant, NodeId, Output, Wire};
+use quorate_log::{Index, Notice};
 
 use crate::count::{allocator_calls, live_bytes};
-use crate::{Case, Count, Failure};
+use crate::{Case, Count, Failure, Replica};
 
 /// Bytes of commands after which the application takes a snapshot: a quarter of a chunk of the log, whose size then stays within two
 /// chunks. (The log keeps one emptied chunk to use again; if it shrank by several at once, the others would be freed, and
@@ -16,12 +16,14 @@ const TRAILING: Index = 64;
 /// Bytes for all messages on their way at once, and for one record.
 const BUFFER: usize = 1 << 20;
 
-/// Three nodes, the wire between them and their disks, moved by hand. The first one leads.
+/// Three nodes, the wire between them and their disks, moved by hand.
 ///
 /// The clock stands still during rounds, so that no heartbeat, which costs the same however many proposals there are, is counted.
 #[derive(Debug)]
-pub struct Cluster {
-    nodes: [Node; 3],
+pub struct Cluster<R> {
+    nodes: [Node<R>; 3],
+    /// Which of them leads.
+    leader: usize,
     /// Messages being delivered.
     arriving: Frames,
     /// Messages made meanwhile.
@@ -33,15 +35,15 @@ pub struct Cluster {
 }
 
 #[derive(Debug)]
-struct Node {
-    raft: Raft<Heap>,
+struct Node<R> {
+    machine: R,
     applied: Index,
     commands: usize,
     commands_at_snapshot: usize,
 }
 
-impl Cluster {
-    /// A cluster whose first node leads.
+impl<R: Replica> Cluster<R> {
+    /// A cluster with a leader.
     ///
     /// # Errors
     ///
@@ -49,6 +51,7 @@ impl Cluster {
     pub fn new() -> Result<Self, Failure> {
         let mut cluster = Self {
             nodes: [Node::new(1)?, Node::new(2)?, Node::new(3)?],
+            leader: 0,
             arriving: Frames::new(),
             leaving: Frames::new(),
             disk: vec![0; BUFFER],
@@ -56,15 +59,21 @@ impl Cluster {
             command: Vec::new(),
             delivered: 0,
         };
-        for node in &mut cluster.nodes {
-            node.raft.tick(cluster.now);
+        for _ in 0..100 {
+            cluster.now = cluster.now.after(10_000);
+            for node in &mut cluster.nodes {
+                node.machine.tick(cluster.now);
+            }
+            cluster.settle()?;
+            let leads = |(at, node): (usize, &Node<R>)| {
+                node.machine.leadership().leader == Some(id(at))
+            };
+            if let Some(leader) = cluster.nodes.iter().enumerate().position(leads) {
+                cluster.leader = leader;
+                return Ok(cluster);
+            }
         }
-        cluster.nodes[0].raft.campaign(cluster.now);
-        cluster.settle()?;
-        match cluster.nodes[0].raft.status().role {
-            Role::Leader => Ok(cluster),
-            _ => Err(Failure::NoLeader),
-        }
+        Err(Failure::NoLeader)
     }
 
     /// Runs rounds that are not counted, until the log has its steady size.
@@ -85,11 +94,11 @@ impl Cluster {
     pub fn measure(&mut self, case: Case, rounds: usize) -> Result<Count, Failure> {
         self.prepare(case);
         let (delivered, commands, calls) =
-            (self.delivered, self.nodes[0].commands, allocator_calls());
+            (self.delivered, self.nodes[self.leader].commands, allocator_calls());
         self.measured_rounds(case.batch, rounds)?;
         let calls_after = allocator_calls();
         let count = Count {
-            proposals: self.nodes[0].commands - commands,
+            proposals: self.nodes[self.leader].commands - commands,
             messages: self.delivered - delivered,
             allocations: calls_after.0 - calls.0,
             calls: calls_after.1 - calls.1,
@@ -140,9 +149,9 @@ impl Cluster {
 
     fn round(&mut self, batch: usize) -> Result<(), Failure> {
         for _ in 0..batch {
-            self.nodes[0].raft.propose(&self.command)?;
+            self.nodes[self.leader].machine.submit(&self.command)?;
         }
-        self.nodes[0].turn(0, &mut self.leaving, &mut self.disk)?;
+        self.nodes[self.leader].turn(self.leader, &mut self.leaving, &mut self.disk)?;
         self.deliver()
     }
 
@@ -153,8 +162,8 @@ impl Cluster {
             let mut stirred = [false; 3];
             for frame in &self.arriving.list {
                 let bytes = self.arriving.bytes.get(frame.start..frame.end).unwrap_or_default();
-                let message = Message::from_slice(bytes)?;
-                self.nodes[frame.to].raft.receive(self.now, id(frame.from), message)?;
+                let message = Wire::from_slice(bytes)?;
+                self.nodes[frame.to].machine.receive(self.now, id(frame.from), message)?;
                 stirred[frame.to] = true;
             }
             self.delivered += self.arriving.list.len();
@@ -174,52 +183,53 @@ impl Cluster {
     }
 
     const fn commands_since_snapshot(&self) -> usize {
-        self.nodes[0].commands - self.nodes[0].commands_at_snapshot
+        self.nodes[self.leader].commands - self.nodes[self.leader].commands_at_snapshot
     }
 
     fn take_snapshots(&mut self) -> Result<(), Failure> {
         for node in &mut self.nodes {
             node.commands_at_snapshot = node.commands;
-            node.raft.snapshot_taken(node.applied, node.applied.saturating_sub(TRAILING))?;
+            // a follower hears of what is committed with the next batch
+            if node.applied == 0 {
+                continue;
+            }
+            node.machine.take_snapshot(node.applied, node.applied.saturating_sub(TRAILING))?;
         }
         self.settle()
     }
 }
 
-impl Node {
+impl<R: Replica> Node<R> {
     fn new(id: u64) -> Result<Self, Failure> {
-        let voters = [1, 2, 3].map(NodeId::new);
-        let raft = Raft::new(NodeId::new(id), &voters, Config::default(), id)?;
-        Ok(Self { raft, applied: 0, commands: 0, commands_at_snapshot: 0 })
+        Ok(Self { machine: R::create(id)?, applied: 0, commands: 0, commands_at_snapshot: 0 })
     }
 
     /// Polls until quiet, doing what is asked.
     fn turn(&mut self, at: usize, wire: &mut Frames, disk: &mut [u8]) -> Result<(), Failure> {
         loop {
             let mut last = None;
-            while let Some(output) = self.raft.poll() {
+            while let Some(output) = self.machine.poll() {
                 match output {
                     Output::Persist(ticket, record) => {
-                        black_box(Record::from_slice(black_box(record.to_slice(disk)?))?);
+                        black_box(R::Record::from_slice(black_box(record.to_slice(disk)?))?);
                         last = Some(ticket);
                     }
                     Output::Send(to, message) => wire.put(at, to, &message)?,
-                    Output::Event(Event::Committed(entries)) => {
-                        for entry in entries {
-                            self.applied = entry.index;
-                            self.commands += usize::from(entry.kind == EntryKind::Command);
-                            black_box(entry.data);
+                    Output::Event(event) => {
+                        if let Some(Notice::Committed(entries)) = R::notice(&event) {
+                            self.applied = entries.last();
+                            for (_index, command) in entries.payloads() {
+                                self.commands += 1;
+                                black_box(command);
+                            }
+                        } else {
+                            R::check(&event)?;
                         }
                     }
-                    Output::Event(Event::Fatal(reason)) => return Err(reason.into()),
-                    Output::Event(Event::SnapshotWanted { .. } | Event::SnapshotChunk { .. }) => {
-                        return Err(Failure::UnexpectedSnapshot);
-                    }
-                    Output::Event(_) => {}
                 }
             }
             match last {
-                Some(ticket) => self.raft.persisted(ticket),
+                Some(ticket) => self.machine.persisted(ticket),
                 None => return Ok(()),
             }
         }
@@ -247,7 +257,7 @@ impl Frames {
         Self { list: Vec::with_capacity(1024), bytes: vec![0; BUFFER], used: 0 }
     }
 
-    fn put(&mut self, from: usize, to: NodeId, message: &Message<'_>) -> Result<(), Failure> {
+    fn put<'a>(&mut self, from: usize, to: NodeId, message: &impl Wire<'a>) -> Result<(), Failure> {
         let room = self.bytes.get_mut(self.used..).unwrap_or_default();
         let end = self.used + message.to_slice(room)?.len();
         let to = usize::try_from(to.get()).unwrap_or_default().saturating_sub(1);
