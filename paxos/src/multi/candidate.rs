@@ -20,7 +20,7 @@ impl<S: Storage> MultiPaxos<S> {
         let next = first.saturating_add(count);
         let is_chosen = accepted.is_zero();
         let fits = if is_chosen { next <= commit.saturating_add(1) } else { first > commit };
-        let is_page = from > 0 && first >= from && commit <= last && accepted < ballot;
+        let is_page = from > 0 && first >= from && commit <= last && accepted <= ballot;
         if !is_page || (count > 0 && (!fits || next > last.saturating_add(1))) {
             return Err(Rejected::Malformed);
         }
@@ -34,7 +34,8 @@ impl<S: Storage> MultiPaxos<S> {
         }
         let page = self.peers.get(index).map(|peer| peer.page.clone()).unwrap_or_default();
         let is_wanted = self.role == Role::Candidate && ballot == self.election.promised();
-        if !is_wanted || page.is_last || page.next != from {
+        // a prepare that came late is answered with votes in the ballot itself
+        if !is_wanted || page.is_last || page.next != from || accepted == ballot {
             return Ok(());
         }
         let own = self.slots.commit();

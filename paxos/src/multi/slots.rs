@@ -210,7 +210,7 @@ impl<S: Storage> Slots<S> {
             put.changed = put.changed.or(Some(slot));
             put.through = last;
         }
-        put.full = last.saturating_sub(slot).saturating_add(1) != count_of(rest);
+        put.full = last.saturating_add(1).saturating_sub(slot) != count_of(rest);
     }
 
     /// Puts an entry in the place of another. False if that changes nothing.
