@@ -2,6 +2,7 @@
 
 use quorate_core::Rejected;
 
+use super::peer::Due;
 use super::{LIMIT, MultiPaxos, Slot, Storage, entry};
 use crate::{Ballot, Roles};
 
@@ -37,7 +38,8 @@ impl<S: Storage> MultiPaxos<S> {
             self.promise_to(ballot);
         }
         if let Some(peer) = self.peers.get_mut(index) {
-            peer.owed.promise = Some(from);
+            peer.owed.promise = from;
+            peer.owed.owe(Due::Promise);
         }
         self.be_patient();
         Ok(())
@@ -65,6 +67,9 @@ impl<S: Storage> MultiPaxos<S> {
             return Ok(());
         }
         let promised = self.election.promised();
+        self.work.records();
+        self.work.events();
+        self.work.member(index);
         if ballot < promised {
             self.owe_preempted(index, ballot);
             return Ok(());
@@ -78,13 +83,14 @@ impl<S: Storage> MultiPaxos<S> {
             self.promise_to(ballot);
         }
         if self.election.leader() != Some((index, ballot)) {
+            self.work.all(self.peers.len());
             self.follow(index, ballot);
         }
         let now = self.now;
         if let Some(peer) = self.peers.get_mut(index) {
             peer.link.hear(now);
             peer.link.leads = ballot;
-            peer.owed.accepted = true;
+            peer.owed.owe(Due::Accepted);
         }
         self.slots.commit_to(commit.min(self.slots.voted_through(ballot)));
         Ok(())
@@ -93,7 +99,8 @@ impl<S: Storage> MultiPaxos<S> {
     /// Tells a candidate or leader that its ballot is too low.
     pub(super) fn owe_preempted(&mut self, index: usize, ballot: Ballot) {
         if let Some(peer) = self.peers.get_mut(index) {
-            peer.owed.preempted = Some(ballot);
+            peer.owed.preempted = ballot;
+            peer.owed.owe(Due::Preempted);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use quorate_core::{Phase, Rejected};
 
+use super::peer::Due;
 use super::{LIMIT, Message, MultiPaxos, Role, Slot, Storage, entry};
 use crate::Ballot;
 
@@ -43,7 +44,7 @@ impl<S: Storage> MultiPaxos<S> {
             // its log begins later: this node catches up first, and asks for less then
             if let Some(peer) = self.peers.get_mut(index) {
                 peer.link.commit = commit;
-                peer.owed.fetch = true;
+                peer.owed.owe(Due::Fetch);
             }
             return Ok(());
         }
@@ -63,7 +64,7 @@ impl<S: Storage> MultiPaxos<S> {
             peer.link.commit = peer.link.commit.max(commit);
             peer.page.next = next.max(from);
             peer.page.is_last = count == 0 || next > last;
-            peer.owed.prepare = !peer.page.is_last;
+            peer.owed.set(Due::Prepare, !peer.page.is_last);
         }
         self.conclude();
         Ok(())

@@ -4,7 +4,7 @@
 use quorate_core::{NodeId, Rejected};
 use quorate_log::{Held, Incoming};
 
-use super::peer::{Stage, Transfer};
+use super::peer::{Due, Stage, Transfer};
 use super::{LIMIT, Message, MultiPaxos, Slot, SnapshotError, Storage, entry};
 
 /// What a node that lacks something has got of it.
@@ -42,7 +42,7 @@ impl<S: Storage> MultiPaxos<S> {
         if let Some((index, _)) = best
             && let Some(peer) = self.peers.get_mut(index)
         {
-            peer.owed.fetch = true;
+            peer.owed.owe(Due::Fetch);
         }
     }
 
@@ -72,7 +72,8 @@ impl<S: Storage> MultiPaxos<S> {
         let (compacted, newest) = (self.slots.compacted(), self.slots.snapshot());
         let Some(peer) = self.peers.get_mut(index) else { return Ok(()) };
         if from > compacted {
-            peer.owed.chosen = Some(from);
+            peer.owed.chosen = from;
+            peer.owed.owe(Due::Chosen);
             peer.transfer = Transfer::default();
         } else {
             let goes_on = snapshot > 0 && snapshot == peer.transfer.slot;
@@ -114,7 +115,9 @@ impl<S: Storage> MultiPaxos<S> {
         self.catch_up.incoming = None;
         if let Some(peer) = self.peers.get_mut(index) {
             peer.link.commit = peer.link.commit.max(commit);
-            peer.owed.fetch |= commit > after && has_room;
+            if commit > after && has_room {
+                peer.owed.owe(Due::Fetch);
+            }
         }
         self.advance_commit();
         Ok(())
@@ -161,8 +164,9 @@ impl<S: Storage> MultiPaxos<S> {
             && let Some(incoming) = self.catch_up.incoming
             && let Some(peer) = self.peers.get_mut(incoming.snapshot().1)
         {
-            peer.owed.fetch = true;
+            peer.owed.owe(Due::Fetch);
         }
+        self.work.all(self.peers.len());
     }
 
     /// The application has a durable snapshot of its state after `slot`; the log may be dropped up to and including `compacted`. Leaving
@@ -188,6 +192,7 @@ impl<S: Storage> MultiPaxos<S> {
         }
         self.slots.compact(slot, compacted);
         self.disk.snapshot();
+        self.work.all(self.peers.len());
         Ok(())
     }
 
@@ -236,6 +241,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Err(SnapshotError::Chunk);
         }
         peer.transfer = Transfer { slot, offset, stage: Stage::Ready };
+        self.work.all(self.peers.len());
         Ok(())
     }
 
@@ -267,6 +273,7 @@ impl<S: Storage> MultiPaxos<S> {
         self.slots.install(slot);
         self.proposals.installed = slot;
         self.disk.snapshot();
+        self.work.all(self.peers.len());
         Ok(())
     }
 
@@ -287,6 +294,7 @@ impl<S: Storage> MultiPaxos<S> {
         if matches!(self.chunk.held(), Held::Incoming { .. }) {
             self.chunk.clear();
         }
+        self.work.all(self.peers.len());
     }
 
     /// A part for a peer that began anew would be in the way of all others.

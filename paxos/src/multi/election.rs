@@ -11,7 +11,7 @@ use core::mem;
 use quorate_core::{Instant, Phase, Rejected};
 
 use super::node::CONFIGURATION;
-use super::peer::{Flow, Page};
+use super::peer::{Due, Flow, Page};
 use super::{LIMIT, Message, MultiPaxos, Role, Slot, Storage};
 use crate::{Ballot, Roles};
 
@@ -70,6 +70,7 @@ impl<S: Storage> MultiPaxos<S> {
             self.disk.restored(self.slots.last());
             self.disk.snapshot();
         }
+        self.work.all(self.peers.len());
         if self.group.len() > 1 {
             self.election.beat_at = Some(self.now);
         }
@@ -79,9 +80,11 @@ impl<S: Storage> MultiPaxos<S> {
     pub(super) fn election_tick(&mut self) {
         if self.election.beat_at.is_some_and(|at| at <= self.now) {
             self.election.beat_at = Some(self.now.after(self.config.heartbeat_us));
+            self.work.all(self.peers.len());
             self.beat();
         }
         if self.election.stand_at.is_some_and(|at| at <= self.now) {
+            self.work.all(self.peers.len());
             self.consider(); // what was heard may be long ago
             if mem::take(&mut self.election.stand_at).is_some() {
                 self.stand();
@@ -100,18 +103,21 @@ impl<S: Storage> MultiPaxos<S> {
                 continue;
             }
             // learners have nothing to say to each other
-            peer.owed.heartbeat =
-                is_member && (is_acceptor || self.group.has_role(index, Roles::ACCEPTOR));
+            let is_heard = is_acceptor || self.group.has_role(index, Roles::ACCEPTOR);
+            peer.owed.set(Due::Heartbeat, is_member && is_heard);
             match self.role {
                 Role::Leader => peer.flow.beat(peer.link.commit.min(commit)),
                 Role::Candidate if self.group.has_role(index, Roles::ACCEPTOR) => {
-                    peer.owed.prepare = !peer.page.is_last;
+                    peer.owed.set(Due::Prepare, !peer.page.is_last);
                 }
                 _ => {}
             }
-            peer.owed.query |= self.reads.question.is_some_and(|question| {
+            let lacks_answer = self.reads.question.is_some_and(|question| {
                 peer.answered.0 != question.number && self.group.has_role(index, Roles::ACCEPTOR)
             });
+            if lacks_answer {
+                peer.owed.owe(Due::Query);
+            }
         }
         self.fetch_if_behind();
         self.consider();
@@ -162,7 +168,8 @@ impl<S: Storage> MultiPaxos<S> {
         let (next, me) = (self.slots.commit().saturating_add(1), self.group.me());
         for (index, peer) in self.peers.iter_mut().enumerate() {
             peer.page = Page { next, is_last: false };
-            peer.owed.prepare = index != me && self.group.has_role(index, Roles::ACCEPTOR);
+            let votes = index != me && self.group.has_role(index, Roles::ACCEPTOR);
+            peer.owed.set(Due::Prepare, votes);
         }
         self.conclude();
     }
@@ -175,7 +182,8 @@ impl<S: Storage> MultiPaxos<S> {
         self.acknowledged = 0;
         for peer in self.peers.iter_mut() {
             // what is owed in an earlier ballot is owed no more
-            (peer.owed.promise, peer.owed.accepted) = (None, false);
+            peer.owed.forget(Due::Promise);
+            peer.owed.forget(Due::Accepted);
         }
     }
 
@@ -187,7 +195,7 @@ impl<S: Storage> MultiPaxos<S> {
         }
         self.role = Role::Follower;
         for peer in self.peers.iter_mut() {
-            peer.owed.prepare = false;
+            peer.owed.forget(Due::Prepare);
         }
     }
 
@@ -291,11 +299,11 @@ impl<S: Storage> MultiPaxos<S> {
         let commit = self.slots.commit();
         for peer in self.peers.iter_mut() {
             peer.flow = Flow::new(peer.link.commit.min(commit));
-            peer.owed.heartbeat = true;
+            peer.owed.owe(Due::Heartbeat);
         }
         let me = self.group.me();
         if let Some(peer) = self.peers.get_mut(me) {
-            peer.owed.heartbeat = false;
+            peer.owed.forget(Due::Heartbeat);
         }
         self.advance_commit();
     }

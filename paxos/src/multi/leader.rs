@@ -37,6 +37,8 @@ impl<S: Storage> MultiPaxos<S> {
         if let Some(peer) = self.peers.get_mut(index) {
             peer.flow.accepted(through);
         }
+        self.work.member(index); // there may be room for more
+        self.work.events();
         self.advance_commit();
         Ok(())
     }

@@ -24,6 +24,7 @@ mod replicated;
 mod runs;
 mod slots;
 mod storage;
+mod work;
 
 /// A place in the log, from 1; 0 before the first.
 pub type Slot = quorate_log::Index;

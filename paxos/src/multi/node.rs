@@ -16,6 +16,7 @@ use super::slots::{MAX_HOLES, Slots};
 use super::{
     Config, Entries, Event, LIMIT, Message, ProposeError, Record, Role, Slot, Status, Storage, limits,
 };
+use super::work::Work;
 use crate::member::Group;
 use crate::{Ballot, ConfigError, Member, Roles};
 
@@ -33,6 +34,7 @@ use crate::{Ballot, ConfigError, Member, Roles};
 /// It learns what is chosen, and never is more than a learner under its old id.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct MultiPaxos<S: Storage> {
+    pub(super) work: Work,
     pub(super) group: Group<S>,
     pub(super) config: Config,
     pub(super) now: Instant,
@@ -64,8 +66,8 @@ pub(super) const CONFIGURATION: u64 = 0;
 /// The last round there is: epochs have six bits more.
 pub(super) const MAX_ROUND: u64 = LIMIT >> 7;
 
-/// Members of a cluster at most, as epochs have six bits for them.
-const MOST_MEMBERS: usize = 64;
+/// Members of a cluster at most; epochs have six bits for them.
+const MOST_MEMBERS: usize = Work::MEMBERS;
 
 /// Room in the log that proposals leave for the no-ops of new leaders.
 const SPARE: usize = 4;
@@ -115,6 +117,7 @@ impl<S: Storage> MultiPaxos<S> {
         // nodes that were given one seed must not all become candidates at the same times
         let mut rng = Rng::new(Rng::new(seed).next_u64() ^ id.get());
         Ok(Self {
+            work: Work::default(),
             now: Instant::ZERO,
             started: false,
             founded: false,
@@ -156,6 +159,7 @@ impl<S: Storage> MultiPaxos<S> {
         if !self.founded {
             self.founded = true;
             self.disk.found();
+            self.work.all(self.peers.len());
         }
     }
 
@@ -231,10 +235,12 @@ impl<S: Storage> MultiPaxos<S> {
         let has_room = last < LIMIT && self.slots.fits(command.len(), SPARE);
         if !has_room || self.slots.add(header, command, self.election.promised()).is_err() {
             self.is_full_owed = true;
+            self.work.events();
             return Err(ProposeError::LogFull);
         }
         let index = self.slots.last();
         self.proposals.made(index);
+        self.work.all(self.peers.len());
         Ok(Proposal { epoch, index })
     }
 
@@ -259,6 +265,7 @@ impl<S: Storage> MultiPaxos<S> {
     /// # Ok::<(), quorate_paxos::ConfigError>(())
     /// ```
     pub fn read(&mut self) -> Result<ReadId, ReadError> {
+        self.work.all(self.peers.len());
         Ok(self.reads.want())
     }
 
@@ -481,6 +488,10 @@ impl<S: Storage> Machine for MultiPaxos<S> {
         message: Message<'_>,
     ) -> Result<(), Rejected> {
         self.tick(now);
+        // the two on the hot path say themselves what follows
+        if !matches!(message, Message::Accept { .. } | Message::Accepted { .. }) {
+            self.work.all(self.peers.len());
+        }
         let result = self.handle(from, &message);
         result.map_err(|reason| self.rejections.count(reason))
     }
@@ -495,8 +506,16 @@ impl<S: Storage> Machine for MultiPaxos<S> {
     }
 
     fn persisted(&mut self, ticket: Ticket) {
+        let was_open = self.disk.is_open();
         if !self.disk.returned(ticket) {
             return;
+        }
+        match self.role {
+            Role::Leader if was_open => {
+                self.work.records();
+                self.work.events();
+            }
+            _ => self.work.all(self.peers.len()),
         }
         match self.role {
             Role::Leader => self.advance_commit(),

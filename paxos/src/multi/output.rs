@@ -4,7 +4,7 @@ use quorate_core::{Output, Ticket};
 use quorate_log::{Held, ReadId, Span};
 
 use super::node::CONFIGURATION;
-use super::peer::Stage;
+use super::peer::{Due, Stage};
 use super::{Event, Message, MultiPaxos, Record, Role, Slot, Storage};
 use crate::Ballot;
 
@@ -53,10 +53,33 @@ impl<S: Storage> MultiPaxos<S> {
     }
 
     /// Records first, then messages, then events.
+    #[inline]
     fn plan(&mut self) -> Option<Plan> {
-        self.plan_record().or_else(|| self.plan_message()).or_else(|| self.plan_event())
+        if !self.work.any() {
+            return None;
+        }
+        if self.work.has_records() {
+            let plan = self.plan_record();
+            if plan.is_some() {
+                return plan;
+            }
+            self.work.records_done();
+        }
+        let plan = self.plan_message();
+        if plan.is_some() {
+            return plan;
+        }
+        if self.work.has_events() {
+            let plan = self.plan_event();
+            if plan.is_some() {
+                return plan;
+            }
+            self.work.events_done();
+        }
+        None
     }
 
+    #[inline]
     fn plan_record(&mut self) -> Option<Plan> {
         if let Some(ticket) = self.disk.take_founding() {
             return Some(Plan::Founded(ticket));
@@ -79,59 +102,80 @@ impl<S: Storage> MultiPaxos<S> {
     }
 
     /// Nothing is said before what was promised is durable.
+    #[inline]
     fn plan_message(&mut self) -> Option<Plan> {
         if !self.disk.is_open() {
             return None;
         }
-        self.ask_if_due();
-        let me = self.group.me();
-        for index in 0..self.peers.len() {
-            if index != me
+        if self.reads.is_due() {
+            self.ask();
+        }
+        while let Some(index) = self.work.next_member() {
+            if index != self.group.me()
                 && let Some(draft) = self.plan_for(index)
             {
                 return Some(Plan::Send(index, draft));
             }
+            self.work.member_done(index);
         }
         None
     }
 
+    #[inline]
     fn plan_for(&mut self, index: usize) -> Option<Draft> {
-        let is_written = self.disk.durable() >= self.slots.last();
-        let owed = &mut self.peers.get_mut(index)?.owed;
-        if core::mem::take(&mut owed.heartbeat) {
-            return Some(Draft::Heartbeat);
-        }
-        if let Some(ballot) = owed.preempted.take() {
-            return Some(Draft::Preempted(ballot));
-        }
-        if is_written && let Some(from) = owed.promise.take() {
-            return Some(Draft::Promise(from));
-        }
-        if owed.accepted
-            && let Some(through) = self.plan_accepted(index)
+        if !self.peers.get(index)?.owed.is_nothing()
+            && let Some(draft) = self.plan_owed(index)
         {
-            return Some(Draft::Accepted(through));
-        }
-        let commit = self.slots.commit();
-        let peer = self.peers.get_mut(index)?;
-        if core::mem::take(&mut peer.owed.prepare) {
-            peer.page.next = peer.page.next.max(commit.saturating_add(1));
-            return Some(Draft::Prepare(peer.page.next));
-        }
-        if core::mem::take(&mut peer.owed.query)
-            && let Some(question) = self.reads.question
-        {
-            return Some(Draft::Query(question.number));
-        }
-        if let Some(number) = peer.owed.answer.take() {
-            return Some(Draft::Answer(number));
+            return Some(draft);
         }
         if self.role == Role::Leader
             && let Some(span) = self.plan_accept(index)
         {
             return Some(Draft::Accept(span));
         }
-        self.plan_catch_up(index)
+        self.plan_part(index)
+    }
+
+    fn plan_owed(&mut self, index: usize) -> Option<Draft> {
+        let owed = &mut self.peers.get_mut(index)?.owed;
+        if owed.has(Due::Accepted)
+            && let Some(through) = self.plan_accepted(index)
+        {
+            return Some(Draft::Accepted(through));
+        }
+        let is_written = self.disk.durable() >= self.slots.last();
+        let (commit, max_bytes) = (self.slots.commit(), self.config.max_accept_bytes);
+        let peer = self.peers.get_mut(index)?;
+        let owed = &mut peer.owed;
+        if owed.take(Due::Heartbeat) {
+            return Some(Draft::Heartbeat);
+        }
+        if owed.take(Due::Preempted) {
+            return Some(Draft::Preempted(owed.preempted));
+        }
+        if is_written && owed.take(Due::Promise) {
+            return Some(Draft::Promise(owed.promise));
+        }
+        if owed.take(Due::Prepare) {
+            peer.page.next = peer.page.next.max(commit.saturating_add(1));
+            return Some(Draft::Prepare(peer.page.next));
+        }
+        if owed.take(Due::Query)
+            && let Some(question) = self.reads.question
+        {
+            return Some(Draft::Query(question.number));
+        }
+        if owed.take(Due::Answer) {
+            return Some(Draft::Answer(owed.answer));
+        }
+        if owed.take(Due::Fetch) {
+            return Some(Draft::Fetch);
+        }
+        if owed.take(Due::Chosen) {
+            let span = self.slots.span(owed.chosen, commit, max_bytes);
+            return (!span.is_empty()).then_some(Draft::Chosen(span));
+        }
+        None
     }
 
     /// What was received goes to the disk first; what came before is acknowledged meanwhile.
@@ -142,26 +186,17 @@ impl<S: Storage> MultiPaxos<S> {
             return None;
         }
         self.acknowledged = ready;
-        self.peers.get_mut(index)?.owed.accepted = ready < voted;
+        self.peers.get_mut(index)?.owed.set(Due::Accepted, ready < voted);
         Some(ready)
     }
 
-    fn plan_catch_up(&mut self, index: usize) -> Option<Draft> {
-        let (commit, max_bytes) = (self.slots.commit(), self.config.max_accept_bytes);
+    fn plan_part(&mut self, index: usize) -> Option<Draft> {
         let peer = self.peers.get_mut(index)?;
-        if core::mem::take(&mut peer.owed.fetch) {
-            return Some(Draft::Fetch);
-        }
-        if let Some(from) = peer.owed.chosen.take() {
-            let span = self.slots.span(from, commit, max_bytes);
-            if !span.is_empty() {
-                return Some(Draft::Chosen(span));
-            }
-        }
         if peer.transfer.stage == Stage::Ready
             && let Held::Outgoing { offset, done } = self.chunk.held()
         {
             self.chunk.release();
+            self.work.events(); // the buffer is free for another
             peer.transfer.stage = Stage::Idle;
             return Some(Draft::Part { slot: peer.transfer.slot, offset, done });
         }

@@ -94,19 +94,68 @@ pub(super) struct Page {
 /// What is to be sent to it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Owed {
-    pub(super) heartbeat: bool,
-    pub(super) prepare: bool,
-    pub(super) fetch: bool,
-    pub(super) query: bool,
-    pub(super) accepted: bool,
+    /// A bit for each [`Due`].
+    due: u16,
     /// The ballot that was not good enough.
-    pub(super) preempted: Option<Ballot>,
-    /// Its votes from a slot on, in answer to a prepare.
-    pub(super) promise: Option<Slot>,
-    /// What is chosen from a slot on.
-    pub(super) chosen: Option<Slot>,
+    pub(super) preempted: Ballot,
+    /// Its votes from here on are wanted.
+    pub(super) promise: Slot,
+    /// What is chosen from here on is wanted.
+    pub(super) chosen: Slot,
     /// The number of its question.
-    pub(super) answer: Option<u64>,
+    pub(super) answer: u64,
+}
+
+/// Something that is to be sent to a member.
+#[derive(Clone, Copy)]
+pub(super) enum Due {
+    Heartbeat = 1,
+    Preempted = 2,
+    Promise = 4,
+    Accepted = 8,
+    Prepare = 16,
+    Query = 32,
+    Answer = 64,
+    Fetch = 128,
+    Chosen = 256,
+}
+
+impl Owed {
+    #[inline]
+    pub(super) const fn is_nothing(&self) -> bool {
+        self.due == 0
+    }
+
+    #[inline]
+    pub(super) const fn has(&self, what: Due) -> bool {
+        self.due & what as u16 != 0
+    }
+
+    #[inline]
+    pub(super) const fn owe(&mut self, what: Due) {
+        self.due |= what as u16;
+    }
+
+    #[inline]
+    pub(super) const fn forget(&mut self, what: Due) {
+        self.due &= !(what as u16);
+    }
+
+    /// Owed if so, and not owed if not.
+    pub(super) const fn set(&mut self, what: Due, is_owed: bool) {
+        self.forget(what);
+        if is_owed {
+            self.owe(what);
+        }
+    }
+
+    /// Whether it was owed; it is not any more.
+    #[inline]
+    pub(super) const fn take(&mut self, what: Due) -> bool {
+        let is_owed = self.has(what);
+        self.forget(what);
+        is_owed
+    }
 }
 
 /// A snapshot on its way to it.

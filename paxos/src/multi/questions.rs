@@ -2,15 +2,13 @@
 
 use quorate_core::{Phase, Rejected};
 
+use super::peer::{Due, Peer};
 use super::{LIMIT, MultiPaxos, Role, Slot, Storage};
 use crate::{Ballot, Roles};
 
 impl<S: Storage> MultiPaxos<S> {
-    /// Asks for all reads that wait, if no question is under way.
-    pub(super) fn ask_if_due(&mut self) {
-        if !self.reads.is_due() {
-            return;
-        }
+    /// Asks for all reads that wait.
+    pub(super) fn ask(&mut self) {
         let (ballot, index) = match self.role {
             // a new leader may not know yet that what it found was chosen
             Role::Leader => (self.election.promised(), self.slots.commit().max(self.takeover)),
@@ -18,24 +16,27 @@ impl<S: Storage> MultiPaxos<S> {
             _ => (Ballot::ZERO, self.slots.commit()),
         };
         self.reads.ask(ballot, index);
+        self.work.all(self.peers.len());
         let me = self.group.me();
         for (index, peer) in self.peers.iter_mut().enumerate() {
-            peer.owed.query = index != me && self.group.has_role(index, Roles::ACCEPTOR);
+            let votes = index != me && self.group.has_role(index, Roles::ACCEPTOR);
+            peer.owed.set(Due::Query, votes);
         }
         self.conclude_question();
     }
 
     fn conclude_question(&mut self) {
         let Some(question) = self.reads.question else { return };
-        let has_answered = |peer: &super::peer::Peer| peer.answered.0 == question.number;
+        let has_answered = |peer: &Peer| peer.answered.0 == question.number;
         let is_answered = if question.ballot.is_zero() {
             self.is_quorum(Phase::One, |_, peer| has_answered(peer))
         } else {
-            let agrees = |peer: &super::peer::Peer| peer.answered.1 <= question.ballot;
+            let agrees = |peer: &Peer| peer.answered.1 <= question.ballot;
             self.is_quorum(Phase::Two, |_, peer| has_answered(peer) && agrees(peer))
         };
         if is_answered {
             self.reads.confirm();
+            self.work.all(self.peers.len());
         }
     }
 
@@ -49,7 +50,8 @@ impl<S: Storage> MultiPaxos<S> {
         if self.founded
             && let Some(peer) = self.peers.get_mut(index)
         {
-            peer.owed.answer = Some(number);
+            peer.owed.answer = number;
+            peer.owed.owe(Due::Answer);
         }
         Ok(())
     }
