@@ -97,7 +97,10 @@ fn encoding_of_logs_is_stable() {
     let records = [
         (Record::Founded { members: 7 }, "00 07"),
         (Record::Promised { ballot: low }, "01 0102"),
-        (Record::Accepted { first: 6, ballot: low, commit: 5, entries }, "02 06 0102 05 04 42086869"),
+        (
+            Record::Accepted { first: 6, ballot: low, commit: 5, entries },
+            "02 06 0102 05 04 42086869",
+        ),
         (Record::Snapshot { slot: 9, compacted: 8 }, "03 09 08"),
     ];
     for (record, bytes) in records {

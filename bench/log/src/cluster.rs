@@ -65,9 +65,8 @@ impl<R: Replica> Cluster<R> {
                 node.machine.tick(cluster.now);
             }
             cluster.settle()?;
-            let leads = |(at, node): (usize, &Node<R>)| {
-                node.machine.leadership().leader == Some(id(at))
-            };
+            let leads =
+                |(at, node): (usize, &Node<R>)| node.machine.leadership().leader == Some(id(at));
             if let Some(leader) = cluster.nodes.iter().enumerate().position(leads) {
                 cluster.leader = leader;
                 return Ok(cluster);

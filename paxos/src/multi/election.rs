@@ -145,7 +145,9 @@ impl<S: Storage> MultiPaxos<S> {
         }
         let is_idle = self.role == Role::Follower && self.election.leader.is_none();
         let has_none = !self.peers.iter().enumerate().any(|(index, peer)| {
-            self.group.has_role(index, Roles::ACCEPTOR) && alive(index, peer) && peer.link.has_leader
+            self.group.has_role(index, Roles::ACCEPTOR)
+                && alive(index, peer)
+                && peer.link.has_leader
         });
         if !(is_idle && can_lead && can_stand && has_none) {
             self.election.stand_at = None;

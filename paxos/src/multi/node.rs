@@ -13,10 +13,11 @@ use super::peer::Peer;
 use super::proposals::Proposals;
 use super::reads::Reads;
 use super::slots::{MAX_HOLES, Slots};
-use super::{
-    Config, Entries, Event, LIMIT, Message, ProposeError, Record, Role, Slot, Status, Storage, limits,
-};
 use super::work::Work;
+use super::{
+    Config, Entries, Event, LIMIT, Message, ProposeError, Record, Role, Slot, Status, Storage,
+    limits,
+};
 use crate::member::Group;
 use crate::{Ballot, ConfigError, Member, Roles};
 
@@ -414,7 +415,8 @@ impl<S: Storage> MultiPaxos<S> {
             return Err(Corrupt::Gap);
         }
         // what was chosen in the meantime is as good as before
-        let put = self.slots.put(first, ballot, entries).map_err(|_| Corrupt::Regression)?;
+        let put = self.slots.put_back(first, ballot, entries);
+        let put = put.map_err(|_| Corrupt::Regression)?;
         if put.full {
             return Err(Corrupt::Full);
         }
@@ -583,7 +585,11 @@ impl<S: Storage> MultiPaxos<S> {
         let me = self.group.me();
         let peers = &self.peers;
         self.group.is_quorum(phase, |index| {
-            if index == me { self.founded } else { peers.get(index).is_some_and(|p| agrees(index, p)) }
+            if index == me {
+                self.founded
+            } else {
+                peers.get(index).is_some_and(|p| agrees(index, p))
+            }
         })
     }
 }

@@ -251,7 +251,9 @@ impl<S: Storage> MultiPaxos<S> {
             Plan::Accepted(ticket, ballot, span) => {
                 Output::Persist(ticket, self.accepted_record(ballot, span))
             }
-            Plan::Send(index, draft) => Output::Send(self.group.id(index), self.draft(index, draft)),
+            Plan::Send(index, draft) => {
+                Output::Send(self.group.id(index), self.draft(index, draft))
+            }
             Plan::View(view) => Output::Event(match view {
                 View::Leading(ballot) => Event::Leading { ballot },
                 View::Following(index, ballot) => {
@@ -324,4 +326,3 @@ impl<S: Storage> MultiPaxos<S> {
         }
     }
 }
-

@@ -11,6 +11,9 @@ use crate::Ballot;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Runs<L> {
     runs: L,
+    /// So many that votes may make. There is room for more: on disk, what took the place of older votes may be there in part, with the rest
+    /// of those behind it.
+    soft_limit: usize,
 }
 
 /// Slots from one on that were voted for in one ballot; [`Ballot::ZERO`] where there was no vote.
@@ -23,7 +26,9 @@ pub struct Run {
 
 impl<L: List<Run>> Runs<L> {
     pub(super) fn with_limit(limit: usize) -> Self {
-        Self { runs: L::with_limit(limit) }
+        let runs = L::with_limit(limit);
+        let soft_limit = runs.limit() / 5 * 2;
+        Self { runs, soft_limit }
     }
 
     /// The ballot of a slot's vote, and the last slot of its run; the last run has no end.
@@ -43,12 +48,36 @@ impl<L: List<Run>> Runs<L> {
     #[inline]
     pub(super) fn has_room(&self, ballot: Ballot) -> bool {
         let is_last = self.runs.last().is_some_and(|run| run.ballot == ballot);
-        is_last || self.runs.len() < self.runs.limit()
+        is_last || self.runs.len() < self.soft_limit
     }
 
     /// Whether there is room for a gap at the end, and for what comes after it.
     pub(super) fn has_room_for_two(&self) -> bool {
-        self.runs.len().saturating_add(2) <= self.runs.limit()
+        self.runs.len().saturating_add(2) <= self.soft_limit
+    }
+
+    /// Whether there is room beyond that for votes.
+    pub(super) fn has_space(&self) -> bool {
+        self.runs.len() < self.runs.limit()
+    }
+
+    /// Whether votes for these slots in this ballot would make too many runs; never if they make no more than there are.
+    pub(super) fn is_too_much(&self, range: (Slot, Slot), ballot: Ballot, end: Slot) -> bool {
+        let (_, _, count) = self.after(range, ballot, end);
+        count > self.soft_limit && count > self.runs.len()
+    }
+
+    /// Whether the run before joins these slots, whether that after does, and how many runs there would be.
+    fn after(&self, (first, last): (Slot, Slot), ballot: Ballot, end: Slot) -> (bool, bool, usize) {
+        let (before, _) = self.at(first.saturating_sub(1));
+        let has_before = self.runs.first().is_some_and(|run| run.first < first);
+        let (after, _) = self.at(last.saturating_add(1));
+        let joins_before = has_before && before == ballot;
+        let joins_after = last >= end || after == ballot;
+        let is_gone = |run: &&Run| (first..=last.saturating_add(1)).contains(&run.first);
+        let kept = self.runs.len().saturating_sub(self.runs.iter().filter(is_gone).count());
+        let added = usize::from(!joins_before).saturating_add(usize::from(!joins_after));
+        (joins_before, joins_after, kept.saturating_add(added))
     }
 
     /// The slots from `first` to `last` were voted for in this ballot; `end` is the end of the log, afterwards.
@@ -65,20 +94,14 @@ impl<L: List<Run>> Runs<L> {
         if first > last || self.at(first) == (ballot, Slot::MAX) {
             return Ok(());
         }
-        let (before, _) = self.at(first.saturating_sub(1));
-        let has_before = self.runs.first().is_some_and(|run| run.first < first);
-        let (after, _) = self.at(last.saturating_add(1));
-        let joins_before = has_before && before == ballot;
-        let joins_after = last >= end || after == ballot;
-        let gone = self.runs.iter().filter(|run| (first..=last.saturating_add(1)).contains(&run.first));
-        let added = usize::from(!joins_before).saturating_add(usize::from(!joins_after));
-        let kept = self.runs.len().saturating_sub(gone.count());
-        if kept.saturating_add(added) > self.runs.limit() {
+        let (joins_before, joins_after, count) = self.after((first, last), ballot, end);
+        if count > self.runs.limit() {
             return Err(Full);
         }
-        while let Some(at) = self.runs.iter().position(|run| {
-            (first..=last.saturating_add(1)).contains(&run.first)
-        }) {
+        let (after, _) = self.at(last.saturating_add(1));
+        while let Some(at) =
+            self.runs.iter().position(|run| (first..=last.saturating_add(1)).contains(&run.first))
+        {
             self.runs.remove(at);
         }
         if !joins_before {

@@ -159,6 +159,27 @@ impl<S: Storage> Slots<S> {
         ballot: Ballot,
         entries: &[u8],
     ) -> Result<Put, Contradiction> {
+        self.place(first, ballot, entries, true)
+    }
+
+    /// Puts entries back that were in their slots before, in the order in which they came there.
+    pub(super) fn put_back(
+        &mut self,
+        first: Slot,
+        ballot: Ballot,
+        entries: &[u8],
+    ) -> Result<Put, Contradiction> {
+        self.place(first, ballot, entries, false)
+    }
+
+    #[inline]
+    fn place(
+        &mut self,
+        first: Slot,
+        ballot: Ballot,
+        entries: &[u8],
+        is_voting: bool,
+    ) -> Result<Put, Contradiction> {
         let (mut slot, mut rest) = (first, entries);
         while slot <= self.commit
             && let Some((entry, after)) = entry::split(rest)
@@ -172,9 +193,16 @@ impl<S: Storage> Slots<S> {
         if rest.is_empty() {
             return Ok(put);
         }
+        if is_voting && slot <= self.log.last() {
+            let end = slot.saturating_add(count_of(rest)).saturating_sub(1);
+            if self.runs.is_too_much((slot, end), ballot, self.log.last()) {
+                put.full = true;
+                return Ok(put);
+            }
+        }
         if slot > self.log.last().saturating_add(1) {
             let first_hole = self.log.last().saturating_add(1);
-            if self.add_holes(slot).is_err() {
+            if (is_voting && !self.runs.has_room_for_two()) || self.add_holes(slot).is_err() {
                 put.full = true;
                 return Ok(put);
             }
@@ -195,14 +223,20 @@ impl<S: Storage> Slots<S> {
             (slot, rest) = (slot.saturating_add(1), after);
         }
         if !rest.is_empty() {
-            self.append(slot, ballot, rest, &mut put);
+            self.append(slot, ballot, rest, (is_voting, &mut put));
         }
         Ok(put)
     }
 
     #[inline]
-    fn append(&mut self, slot: Slot, ballot: Ballot, rest: &[u8], put: &mut Put) {
-        let has_room = self.runs.has_room(ballot);
+    fn append(
+        &mut self,
+        slot: Slot,
+        ballot: Ballot,
+        rest: &[u8],
+        (is_voting, put): (bool, &mut Put),
+    ) {
+        let has_room = self.runs.has_room(ballot) || (!is_voting && self.runs.has_space());
         let count = if has_room { self.log.append(rest) } else { 0 };
         let last = self.log.last();
         if count > 0 {
@@ -233,7 +267,7 @@ impl<S: Storage> Slots<S> {
     #[cold]
     fn add_holes(&mut self, before: Slot) -> Result<(), Full> {
         let last = self.log.last();
-        if before.saturating_sub(last) > MAX_HOLES || !self.runs.has_room_for_two() {
+        if before.saturating_sub(last) > MAX_HOLES {
             return Err(Full);
         }
         for _ in last.saturating_add(1)..before {

@@ -33,11 +33,11 @@ mod sealed {
 
 pub(super) use sealed::Kinds;
 
-/// Runs of ballots that an inline log has room for.
-const RUNS: usize = 8;
+/// Runs of ballots that an inline log has room for: votes make six at most.
+const RUNS: usize = 15;
 
 /// Runs of ballots that a log on the heap has room for.
-pub(super) const MOST_RUNS: usize = 1024;
+pub(super) const MOST_RUNS: usize = 5 << 10;
 
 /// Everything inside the value: no heap.
 ///
@@ -48,13 +48,13 @@ pub(super) const MOST_RUNS: usize = 1024;
 /// | `LOG_ENTRIES` | entries in the log | as for `LOG_BYTES` | 4 bytes |
 /// | `CHUNK_BYTES` | bytes of a chunk of a snapshot | [`SnapshotError::Chunk`](super::SnapshotError::Chunk); a longer one of a peer is refused | 1 byte |
 ///
-/// There is room for votes in eight ballots among the slots that are not chosen. A ninth leader that finds nothing chosen since the first
+/// There is room for votes in six ballots among the slots that are not chosen. A seventh leader that finds nothing chosen since the first
 /// waits until one of its accepts covers all votes of the first.
 ///
 /// ```
 /// use quorate_paxos::multi::{Inline, MultiPaxos};
 /// type Board = MultiPaxos<Inline<3, 4096, 128, 256>>;
-/// assert!(size_of::<Board>() <= 4096 + 4 * 128 + 256 + 3 * 240 + 1100);
+/// assert!(size_of::<Board>() <= 4096 + 4 * 128 + 256 + 3 * 240 + 1300);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Inline<

@@ -3,9 +3,7 @@
 use core::marker::PhantomData;
 
 use quorate_core::{Instant, Machine, NodeId, Quorums, Rejected, Rng, Shown, Wire as _};
-use quorate_paxos::multi::{
-    Config, Event, Inline, Message, MultiPaxos, Record, Slot, Storage,
-};
+use quorate_paxos::multi::{Config, Event, Inline, Message, MultiPaxos, Record, Slot, Storage};
 use quorate_paxos::{Ballot, Heap, Member};
 use quorate_sim::conformance::Specimen;
 use quorate_sim::conformance_tests;
@@ -43,7 +41,7 @@ const BYTES: usize = 4096;
 impl Kind for Inline<3, BYTES, 64, 64> {
     const NAME: &'static str = "Multi-Paxos inline";
     const ROOM: usize = BYTES;
-    const MEMORY: usize = BYTES + 4 * 64 + 64 + 3 * 240 + 1100;
+    const MEMORY: usize = BYTES + 4 * 64 + 64 + 3 * 240 + 1300;
 }
 
 impl Kind for Heap {

@@ -233,7 +233,9 @@ impl Net {
         let leads = |node: &Node| node.status().role == Role::Leader;
         let leaders = self.nodes.iter().enumerate();
         let leaders = leaders.filter(|(_, node)| node.as_ref().is_some_and(leads));
-        leaders.max_by_key(|(_, node)| node.as_ref().map(|node| node.status().promised)).map(|l| l.0)
+        leaders
+            .max_by_key(|(_, node)| node.as_ref().map(|node| node.status().promised))
+            .map(|l| l.0)
     }
 
     /// Runs until there is a leader.

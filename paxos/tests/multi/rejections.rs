@@ -104,9 +104,11 @@ fn messages_that_no_honest_node_sends_are_counted_and_change_nothing() {
         assert_eq!(node.receive(now, id(other), message), Err(expected), "{message:?}");
         assert_eq!(node.rejections().total(), counted + 1);
         assert_eq!(node.status(), before.status(), "{message:?}");
-        assert!(node.checkpoint().map(|record| record.to_vec()).eq(before
-            .checkpoint()
-            .map(|record| record.to_vec())));
+        assert!(
+            node.checkpoint()
+                .map(|record| record.to_vec())
+                .eq(before.checkpoint().map(|record| record.to_vec()))
+        );
     }
     let now = net.instant();
     let node = net.node(leader);

@@ -51,7 +51,8 @@ fn every_prefix_of_a_disk_restores() {
                 promised = node.status().promised;
             }
             // and its checkpoint restores the same
-            let checkpoint: Vec<Vec<u8>> = node.checkpoint().map(|record| record.to_vec()).collect();
+            let checkpoint: Vec<Vec<u8>> =
+                node.checkpoint().map(|record| record.to_vec()).collect();
             let mut again = net.make(index);
             for record in &checkpoint {
                 again.restore(Record::from_slice(record).unwrap()).unwrap();
@@ -76,12 +77,27 @@ fn records_that_do_not_fit_are_corrupt() {
         (&[accepted(1000, b1, 0)], Corrupt::Gap),
         (&[accepted(3, b1, 3)], Corrupt::Gap),
         (&[Record::Accepted { first: 1, ballot: b1, commit: 0, entries: b"" }], Corrupt::Malformed),
-        (&[Record::Accepted { first: 1, ballot: b1, commit: 0, entries: b"\x42\x08h" }], Corrupt::Malformed),
-        (&[Record::Accepted { first: 1, ballot: b1, commit: 0, entries: b"\x00\x03" }], Corrupt::Malformed),
+        (
+            &[Record::Accepted { first: 1, ballot: b1, commit: 0, entries: b"\x42\x08h" }],
+            Corrupt::Malformed,
+        ),
+        (
+            &[Record::Accepted { first: 1, ballot: b1, commit: 0, entries: b"\x00\x03" }],
+            Corrupt::Malformed,
+        ),
         (&[Record::Promised { ballot: Ballot::ZERO }], Corrupt::Malformed),
-        (&[Record::Promised { ballot: ballot(3, 1) }, Record::Promised { ballot: ballot(2, 1) }], Corrupt::Regression),
+        (
+            &[Record::Promised { ballot: ballot(3, 1) }, Record::Promised { ballot: ballot(2, 1) }],
+            Corrupt::Regression,
+        ),
         (&[Record::Snapshot { slot: 3, compacted: 4 }], Corrupt::Malformed),
-        (&[Record::Snapshot { slot: 3, compacted: 3 }, Record::Snapshot { slot: 2, compacted: 2 }], Corrupt::Regression),
+        (
+            &[
+                Record::Snapshot { slot: 3, compacted: 3 },
+                Record::Snapshot { slot: 2, compacted: 2 },
+            ],
+            Corrupt::Regression,
+        ),
         (&[Record::Founded { members: 7 }], Corrupt::Founders),
     ] {
         let mut node = node();
