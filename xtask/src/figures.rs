@@ -1,7 +1,7 @@
 use std::fs;
 
 use crate::failure::{Failure, Outcome};
-use crate::icount::raft::{Row, TARGETS};
+use crate::icount::proposals::{Row, TARGETS};
 use crate::icount::{quorum, short};
 use crate::peers::PEERS;
 use crate::tool::root;

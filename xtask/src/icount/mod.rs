@@ -1,7 +1,7 @@
 //! What a proposal costs, and a request of the quorum store.
 
 pub(crate) mod quorum;
-pub(crate) mod raft;
+pub(crate) mod proposals;
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,11 +12,13 @@ use crate::callgrind::Profile;
 use crate::failure::{Failure, Outcome};
 use crate::tool::{Tool, root, target_dir};
 
+use self::proposals::{PAXOS, RAFT};
+
 pub(crate) const VERB: Verb = Verb {
     name: "icount",
     about: "instructions, allocations and messages a proposal or a request costs",
     help: "
-Three Raft nodes in one thread (bench/log), every message and record encoded and decoded,
+Three nodes of Raft, and of Multi-Paxos, in one thread (bench/log), every message and record encoded and decoded,
 committed entries read, snapshots taken; callgrind counts the instructions of the whole cluster,
 built with the profile `bench` (fat LTO). Counts are the same on every run of the same binary; they
 differ between compilers. Long copies count more than they cost: callgrind counts a `rep movsb`,
@@ -26,16 +28,16 @@ Three nodes of the quorum store (bench/quorum) with inline storage, in the same 
 are 2, the node that is asked is one of the three, no replica is behind.
 
     cargo xtask icount            a table beside the targets and the peers' numbers
-    cargo xtask icount --plain    a line a row: payload batch instructions allocations messages, all
+    cargo xtask icount --plain    a line a row: protocol payload batch instructions allocations messages, all
                                   but the first two per proposal; then request instructions
                                   allocations messages bytes, per request
     cargo xtask icount --check    also fails when a proposal allocates, takes other than 4 messages
                                   at batch 1, or takes over 3 % more instructions than
-                                  bench/log/ceilings.txt allows; and likewise a request, by
+                                  bench/log/raft.txt or paxos.txt allows; and likewise a request, by
                                   bench/quorum/ceilings.txt, which has its bytes as well
     cargo xtask icount --bless    writes the counts to those files and into the README
-    cargo xtask icount --profile [PAYLOAD BATCH | REQUEST]
-                                  where the instructions of a row go (16 1 unless told): by
+    cargo xtask icount --profile [raft|paxos PAYLOAD BATCH | REQUEST]
+                                  where the instructions of a row go (raft 16 1 unless told): by
                                   function, file and line",
     run,
 };
@@ -47,21 +49,33 @@ fn run(args: &[String]) -> Outcome {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         [] => {
-            raft::print_table(&raft::measure()?);
-            println!();
+            for protocol in [&RAFT, &PAXOS] {
+                proposals::print_table(protocol, &proposals::measure(protocol)?);
+                println!();
+            }
             quorum::print_table(&quorum::measure()?);
             Ok(())
         }
         ["--plain"] => {
-            raft::print_plain(&raft::measure()?);
+            for protocol in [&RAFT, &PAXOS] {
+                proposals::print_plain(protocol, &proposals::measure(protocol)?);
+            }
             quorum::print_plain(&quorum::measure()?);
             Ok(())
         }
-        ["--check"] => refuse([raft::check()?, quorum::check()?].concat()),
-        ["--bless"] => raft::bless().and_then(|()| quorum::bless()),
-        ["--profile"] => raft::profile("16", "1"),
+        ["--check"] => {
+            let wrong = [proposals::check(&RAFT)?, proposals::check(&PAXOS)?, quorum::check()?];
+            refuse(wrong.concat())
+        },
+        ["--bless"] => {
+            proposals::bless(&RAFT)?;
+            proposals::bless(&PAXOS)?;
+            quorum::bless()
+        }
+        ["--profile"] => proposals::profile(&RAFT, "16", "1"),
         ["--profile", request] if quorum::has(request) => quorum::profile(request),
-        ["--profile", payload, batch] => raft::profile(payload, batch),
+        ["--profile", "raft", payload, batch] => proposals::profile(&RAFT, payload, batch),
+        ["--profile", "paxos", payload, batch] => proposals::profile(&PAXOS, payload, batch),
         _ => Err(Failure::usage("icount does not know these arguments; see `icount --help`")),
     }
 }

@@ -12,6 +12,18 @@ use crate::tool::{Tool, root, target_dir};
 /// The package and its program.
 const PROGRAM: &str = "quorate-bench-log";
 
+/// A protocol that keeps a log, and the file of what it was allowed before.
+pub(crate) struct Protocol {
+    pub(crate) name: &'static str,
+    title: &'static str,
+    ceilings: &'static str,
+}
+
+pub(crate) const RAFT: Protocol =
+    Protocol { name: "raft", title: "Raft", ceilings: "bench/log/raft.txt" };
+pub(crate) const PAXOS: Protocol =
+    Protocol { name: "paxos", title: "Multi-Paxos", ceilings: "bench/log/paxos.txt" };
+
 const ROWS: [(usize, usize); 4] = [(16, 1), (16, 64), (256, 1), (256, 64)];
 /// Proposals that are counted: enough for several snapshots.
 const PROPOSALS: usize = 20_480;
@@ -30,14 +42,19 @@ pub(crate) struct Row {
     pub(crate) live_bytes: f64,
 }
 
-pub(super) fn measure() -> Outcome<Vec<Row>> {
+pub(super) fn measure(protocol: &Protocol) -> Outcome<Vec<Row>> {
     let target = target_dir()?;
     let program = build(PROGRAM, &target, false)?;
-    ROWS.iter().map(|&(payload, batch)| measure_row(&program, &target, payload, batch)).collect()
+    ROWS.iter().map(|&row| measure_row(&program, &target, protocol, row)).collect()
 }
 
-fn measure_row(program: &Path, target: &Path, payload: usize, batch: usize) -> Outcome<Row> {
-    let args = [payload, batch, PROPOSALS].map(|n| n.to_string());
+fn measure_row(
+    program: &Path,
+    target: &Path,
+    protocol: &Protocol,
+    (payload, batch): (usize, usize),
+) -> Outcome<Row> {
+    let args = arguments(protocol, &payload.to_string(), &batch.to_string());
     let printed = Tool::new(program).args(&args).read()?;
     let numbers: Vec<f64> = printed.split_whitespace().filter_map(|n| n.parse().ok()).collect();
     let [_, _, proposals, messages, allocations, live_bytes, _] = *numbers else {
@@ -57,10 +74,15 @@ fn measure_row(program: &Path, target: &Path, payload: usize, batch: usize) -> O
     })
 }
 
-pub(super) fn print_plain(rows: &[Row]) {
+fn arguments(protocol: &Protocol, payload: &str, batch: &str) -> [String; 4] {
+    [protocol.name, payload, batch, &PROPOSALS.to_string()].map(str::to_owned)
+}
+
+pub(super) fn print_plain(protocol: &Protocol, rows: &[Row]) {
     for row in rows {
         println!(
-            "{} {} {} {} {}",
+            "{} {} {} {} {} {}",
+            protocol.name,
             row.payload,
             row.batch,
             row.instructions,
@@ -70,12 +92,14 @@ pub(super) fn print_plain(rows: &[Row]) {
     }
 }
 
-pub(super) fn print_table(rows: &[Row]) {
+pub(super) fn print_table(protocol: &Protocol, rows: &[Row]) {
     println!(
-        "per proposal, whole cluster of three    instructions (aim)  allocations  messages  bytes an entry and node"
+        "{}, per proposal, whole cluster of three\n{:<38}  instructions (aim)  allocations  messages  bytes an entry and node",
+        protocol.title, ""
     );
     for row in rows {
-        let aim = TARGETS.iter().find(|(at, _)| *at == (row.payload, row.batch));
+        let is_raft = protocol.name == RAFT.name;
+        let aim = TARGETS.iter().find(|(at, _)| is_raft && *at == (row.payload, row.batch));
         let aim = aim.map_or(String::new(), |(_, aim)| format!("({aim})"));
         println!(
             "{:>4} B, batch {:<2}  {:<21} {:>12} {:<8} {:>9}  {:>8}  {:>6.1}",
@@ -88,7 +112,9 @@ pub(super) fn print_table(rows: &[Row]) {
             short(row.messages),
             row.live_bytes,
         );
-        let peers = PEERS.iter().filter(|p| (p.payload, p.batch) == (row.payload, row.batch));
+        let peers = PEERS
+            .iter()
+            .filter(|p| is_raft && (p.payload, p.batch) == (row.payload, row.batch));
         for peer in peers {
             println!(
                 "    {:<34} {:>12} {:<8} {:>9}  {:>8}",
@@ -105,13 +131,13 @@ pub(super) fn print_table(rows: &[Row]) {
     );
 }
 
-pub(super) fn check() -> Outcome<Vec<String>> {
-    let rows = measure()?;
-    print_table(&rows);
-    let ceilings = read_ceilings()?;
+pub(super) fn check(protocol: &Protocol) -> Outcome<Vec<String>> {
+    let rows = measure(protocol)?;
+    print_table(protocol, &rows);
+    let ceilings = read_ceilings(protocol)?;
     let mut wrong = Vec::new();
     for row in &rows {
-        let name = format!("{} B at batch {}", row.payload, row.batch);
+        let name = format!("{}, {} B at batch {}", protocol.title, row.payload, row.batch);
         if row.allocations > 0.0 {
             wrong.push(format!("{name}: {} allocations a proposal", short(row.allocations)));
         }
@@ -127,28 +153,28 @@ pub(super) fn check() -> Outcome<Vec<String>> {
                 ));
             }
             Some(_) => {}
-            None => wrong.push(format!("{name}: not in {}", ceilings_path().display())),
+            None => wrong.push(format!("{name}: not in {}", ceilings_path(protocol).display())),
         }
     }
     Ok(wrong)
 }
 
-pub(super) fn bless() -> Outcome {
-    let rows = measure()?;
-    print_table(&rows);
+pub(super) fn bless(protocol: &Protocol) -> Outcome {
+    let rows = measure(protocol)?;
+    print_table(protocol, &rows);
     let mut text = String::from(
         "# payload batch instructions: what `cargo xtask icount --bless` counted; CI lets 3 % more pass\n",
     );
     for row in &rows {
         text.push_str(&format!("{} {} {}\n", row.payload, row.batch, row.instructions));
     }
-    let path = ceilings_path();
+    let path = ceilings_path(protocol);
     fs::write(&path, text).map_err(Failure::io(path.display()))?;
-    figures::write(&rows)
+    if protocol.name == RAFT.name { figures::write(&rows) } else { Ok(()) }
 }
 
-fn read_ceilings() -> Outcome<HashMap<(usize, usize), u64>> {
-    let path = ceilings_path();
+fn read_ceilings(protocol: &Protocol) -> Outcome<HashMap<(usize, usize), u64>> {
+    let path = ceilings_path(protocol);
     let text = fs::read_to_string(&path).map_err(Failure::io(path.display()))?;
     let rows = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     rows.map(|line| {
@@ -163,11 +189,11 @@ fn read_ceilings() -> Outcome<HashMap<(usize, usize), u64>> {
     .collect()
 }
 
-fn ceilings_path() -> PathBuf {
-    root().join("bench/log/ceilings.txt")
+fn ceilings_path(protocol: &Protocol) -> PathBuf {
+    root().join(protocol.ceilings)
 }
 
-pub(super) fn profile(payload: &str, batch: &str) -> Outcome {
-    let args = [payload.to_owned(), batch.to_owned(), PROPOSALS.to_string()];
+pub(super) fn profile(protocol: &Protocol, payload: &str, batch: &str) -> Outcome {
+    let args = arguments(protocol, payload, batch);
     super::profile(PROGRAM, &args, "proposal", PROPOSALS as u64)
 }
