@@ -98,8 +98,14 @@ fn encoding_of_logs_is_stable() {
         (Record::Founded { members: 7 }, "00 07"),
         (Record::Promised { ballot: low }, "01 0102"),
         (
-            Record::Accepted { first: 6, ballot: low, commit: 5, entries },
-            "02 06 0102 05 04 42086869",
+            Record::Accepted {
+                first: 6,
+                ballot: low,
+                then: multi::Ballots::default(),
+                commit: 5,
+                entries,
+            },
+            "02 06 0102 00 05 04 42086869",
         ),
         (Record::Snapshot { slot: 9, compacted: 8 }, "03 09 08"),
     ];

@@ -75,7 +75,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Ok(());
         }
         let put = self.slots.put(first, ballot, entries).map_err(|_| Rejected::Impossible)?;
-        self.is_full_owed |= put.full; // what has no room is sent again
+        self.is_full_owed |= put.is_log_full; // what has no room is sent again
         if let Some(changed) = put.changed {
             self.disk.changed(changed);
         }

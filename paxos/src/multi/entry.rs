@@ -152,12 +152,22 @@ pub type Iter<'a> = quorate_log::Iter<'a, Header>;
 /// Checks that `bytes` are whole entries that may be voted for, and counts them.
 #[inline]
 pub(super) fn check(bytes: &[u8]) -> Result<u64, DecodeError> {
+    check_kinds(bytes, |kind| kind != EntryKind::Hole)
+}
+
+/// Checks that `bytes` are whole entries, which may be holes, and counts them.
+pub(super) fn check_restored(bytes: &[u8]) -> Result<u64, DecodeError> {
+    check_kinds(bytes, |_| true)
+}
+
+#[inline(always)]
+fn check_kinds(bytes: &[u8], is_good: impl Fn(EntryKind) -> bool) -> Result<u64, DecodeError> {
     let mut rest = bytes;
     let mut count = 0_u64;
     while !rest.is_empty() {
         let (header, size) = <Header as quorate_log::Header>::scan(rest)?;
         rest = rest.get(size..).ok_or(DecodeError::Truncated)?;
-        if header.kind == EntryKind::Hole || header.epoch > super::LIMIT {
+        if !is_good(header.kind) || header.epoch > super::LIMIT {
             return Err(DecodeError::Invalid);
         }
         count = count.saturating_add(1);

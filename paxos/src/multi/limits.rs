@@ -3,6 +3,7 @@
 use quorate_core::{bytes_len, varint_len};
 use quorate_log::MAX_HEADER_LEN;
 
+use super::runs::Encoded;
 use super::{Config, LIMIT, Storage};
 use crate::Ballot;
 
@@ -31,18 +32,19 @@ pub const fn max_message_len<S: Storage>(config: &Config) -> usize {
 }
 
 /// The longest record that a node makes, in bytes as [`Wire`](quorate_core::Wire) encodes it: what a log of records must take. It is one of
-/// votes that gathered while the disk was busy.
+/// votes in many ballots that gathered while the disk was busy.
 ///
 /// ```
 /// use quorate_paxos::multi::{Config, Inline, max_record_len};
 /// let len = max_record_len::<Inline<3, 4096, 64, 256>>(&Config::lan());
-/// assert_eq!(len, 4096 + 1 + 2 * 9 + 19 + 2);
+/// assert_eq!(len, 4096 + 1 + 2 * 9 + 19 + 2 + 18 * 24 + 2);
 /// ```
 #[must_use]
 pub const fn max_record_len<S: Storage>(config: &Config) -> usize {
     let run = least(S::RUN_BYTES, log_bytes::<S>(config));
     let run = greatest(run, max_entry_len::<S>(config));
-    (1 + 2 * NUMBER + BALLOT).saturating_add(bytes_len(run))
+    let then = bytes_len(size_of::<Encoded>().saturating_mul(S::RUNS));
+    (1 + 2 * NUMBER + BALLOT).saturating_add(then).saturating_add(bytes_len(run))
 }
 
 const fn max_entry_len<S: Storage>(config: &Config) -> usize {

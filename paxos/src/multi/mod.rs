@@ -40,4 +40,5 @@ pub use limits::{max_message_len, max_record_len};
 pub use message::Message;
 pub use node::MultiPaxos;
 pub use record::Record;
+pub use runs::Ballots;
 pub use storage::{Inline, Storage};

@@ -15,8 +15,8 @@ use super::reads::Reads;
 use super::slots::{MAX_HOLES, Slots};
 use super::work::Work;
 use super::{
-    Config, Entries, Event, LIMIT, Message, ProposeError, Record, Role, Slot, Status, Storage,
-    limits,
+    Ballots, Config, Entries, Event, LIMIT, Message, ProposeError, Record, Role, Slot, Status,
+    Storage, limits,
 };
 use crate::member::Group;
 use crate::{Ballot, ConfigError, Member, Roles};
@@ -401,30 +401,35 @@ impl<S: Storage> MultiPaxos<S> {
     fn restore_accepted(
         &mut self,
         first: Slot,
-        ballot: Ballot,
+        (ballot, then): (Ballot, Ballots<'_>),
         (commit, entries): (Slot, &[u8]),
     ) -> Result<(), Corrupt> {
-        let count = entry::check(entries).map_err(|_| Corrupt::Malformed)?;
+        let count = entry::check_restored(entries).map_err(|_| Corrupt::Malformed)?;
         let last = first.saturating_add(count).saturating_sub(1);
-        let is_number = first > 0 && last < LIMIT && ballot.round <= MAX_ROUND;
-        if !is_number || count == 0 || commit > last || (ballot.is_zero() && commit < last) {
+        let is_number = first > 0 && count > 0 && last < LIMIT && commit <= last;
+        if !is_number || ballot.round > MAX_ROUND {
             return Err(Corrupt::Malformed);
+        }
+        let (mut slot, mut highest) = (first, ballot);
+        for (next, ballot) in then.iter() {
+            if next <= slot || next > last || ballot.round > MAX_ROUND {
+                return Err(Corrupt::Malformed);
+            }
+            (slot, highest) = (next, highest.max(ballot));
         }
         let open = self.slots.commit().saturating_add(1);
         if first > self.slots.last().saturating_add(MAX_HOLES) {
             return Err(Corrupt::Gap);
         }
-        // what was chosen in the meantime is as good as before
-        let put = self.slots.put_back(first, ballot, entries);
-        let put = put.map_err(|_| Corrupt::Regression)?;
-        if put.full {
-            return Err(Corrupt::Full);
-        }
+        self.slots.put_back(first, (ballot, then), entries)?;
         if commit >= open && self.slots.has_hole(open, commit) {
             return Err(Corrupt::Gap);
         }
         self.slots.commit_to(commit);
-        self.election.restore(ballot);
+        if !self.slots.is_consistent(first) {
+            return Err(Corrupt::Malformed);
+        }
+        self.election.restore(highest);
         Ok(())
     }
 
@@ -466,8 +471,8 @@ impl<S: Storage> Machine for MultiPaxos<S> {
                 }
                 self.election.restore(ballot);
             }
-            Record::Accepted { first, ballot, commit, entries } => {
-                self.restore_accepted(first, ballot, (commit, entries))?;
+            Record::Accepted { first, ballot, then, commit, entries } => {
+                self.restore_accepted(first, (ballot, then), (commit, entries))?;
             }
             Record::Snapshot { slot, compacted } => {
                 if slot == 0 || compacted > slot || slot >= LIMIT {
@@ -542,9 +547,9 @@ impl<S: Storage> Machine for MultiPaxos<S> {
         let snapshot = (slot > 0).then_some(Record::Snapshot { slot, compacted });
         let mut at = compacted;
         let votes = core::iter::from_fn(move || {
-            let (ballot, span) = self.slots.unwritten(at)?;
+            let span = self.slots.unwritten(at)?;
             at = span.last();
-            Some(self.accepted_record(ballot, span))
+            Some(self.slots.record(span))
         });
         founded.into_iter().chain(promised).chain(snapshot).chain(votes)
     }

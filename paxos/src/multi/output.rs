@@ -21,7 +21,7 @@ enum Plan {
     Founded(Ticket),
     Promised(Ticket),
     Snapshot(Ticket),
-    Accepted(Ticket, Ballot, Span),
+    Accepted(Ticket, Span),
     Send(usize, Draft),
     View(View),
     LogFull,
@@ -97,8 +97,8 @@ impl<S: Storage> MultiPaxos<S> {
         {
             return None;
         }
-        let (ballot, span) = self.slots.unwritten(self.disk.issued())?;
-        Some(Plan::Accepted(self.disk.issue_through(span.last()), ballot, span))
+        let span = self.slots.unwritten(self.disk.issued())?;
+        Some(Plan::Accepted(self.disk.issue_through(span.last()), span))
     }
 
     /// Nothing is said before what was promised is durable.
@@ -248,9 +248,7 @@ impl<S: Storage> MultiPaxos<S> {
                 let (slot, compacted) = (self.slots.snapshot(), self.slots.compacted());
                 Output::Persist(ticket, Record::Snapshot { slot, compacted })
             }
-            Plan::Accepted(ticket, ballot, span) => {
-                Output::Persist(ticket, self.accepted_record(ballot, span))
-            }
+            Plan::Accepted(ticket, span) => Output::Persist(ticket, self.slots.record(span)),
             Plan::Send(index, draft) => {
                 Output::Send(self.group.id(index), self.draft(index, draft))
             }
@@ -280,15 +278,6 @@ impl<S: Storage> MultiPaxos<S> {
             Plan::Part { slot, offset, done } => {
                 Output::Event(Event::SnapshotChunk { slot, offset, data: self.chunk.bytes(), done })
             }
-        }
-    }
-
-    pub(super) fn accepted_record(&self, ballot: Ballot, span: Span) -> Record<'_> {
-        Record::Accepted {
-            first: span.first(),
-            ballot,
-            commit: self.slots.commit().min(span.last()),
-            entries: self.slots.slice(span).bytes(),
         }
     }
 

@@ -1,6 +1,6 @@
 use quorate_core::wire;
 
-use super::Slot;
+use super::{Ballots, Slot};
 use crate::Ballot;
 
 wire! {
@@ -18,12 +18,15 @@ wire! {
             /// The ballot.
             ballot: Ballot,
         },
-        /// An acceptor's votes. They promise their ballot, too.
+        /// An acceptor's votes: what the slots of these entries have from now on. Votes in the highest ballot promise it, too; those in lower
+        /// ones than were promised are of other acceptors, and were told to this node when it was a candidate.
         2 => Accepted {
             /// The slot of the first entry.
             first: Slot,
-            /// The ballot of all of them; none for what was learned to be chosen.
+            /// The ballot of the votes from there on; none for what was learned to be chosen, or where there is no vote.
             ballot: Ballot,
+            /// The ballots of the votes from later slots on.
+            then: Ballots<'a>,
             /// All slots up to here are chosen, at most the last of the entries.
             commit: Slot,
             /// Entries, one slot after the other.

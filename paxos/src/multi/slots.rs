@@ -1,10 +1,10 @@
-use quorate_core::Full;
-use quorate_log::{Header as _, Log, Span};
+use quorate_core::{Corrupt, Full};
+use quorate_log::{Header as _, Log, MAX_HEADER_LEN, Span};
 
 use super::entry::{self, EntryKind, Header};
 use super::runs::Runs;
 use super::storage::MOST_RUNS;
-use super::{Config, Entries, Slot, Storage};
+use super::{Ballots, Config, Entries, Record, Slot, Storage};
 use crate::Ballot;
 
 /// What a node knows of the slots: its votes, what is chosen, and what was applied.
@@ -14,6 +14,8 @@ use crate::Ballot;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Slots<S: Storage> {
     log: S::Log,
+    /// Bytes of entries that it takes, where the storage does not say; it has room for more when it is restored.
+    max_bytes: u64,
     runs: Runs<S::Runs>,
     commit: Slot,
     applied: Slot,
@@ -28,8 +30,10 @@ pub(super) const MAX_HOLES: u64 = 256;
 pub(super) struct Put {
     /// The first slot of which entry or ballot changed, if any did.
     pub(super) changed: Option<Slot>,
-    /// Not all of them had room.
+    /// Not all of them had room: in the log, or there are votes in too many ballots.
     pub(super) full: bool,
+    /// It is the log that has no room.
+    pub(super) is_log_full: bool,
     /// The last of the slots whose entries are in place.
     pub(super) through: Slot,
 }
@@ -47,7 +51,8 @@ pub(super) struct Page {
 impl<S: Storage> Slots<S> {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            log: S::Log::with_limit(config.max_log_bytes),
+            log: S::Log::with_limit(config.max_log_bytes.saturating_mul(2)),
+            max_bytes: config.max_log_bytes as u64,
             runs: Runs::with_limit(MOST_RUNS),
             commit: 0,
             applied: 0,
@@ -103,12 +108,25 @@ impl<S: Storage> Slots<S> {
     }
 
     /// Whether an entry fits, and how much of the log would not be chosen.
+    #[inline]
     pub(super) fn fits(&self, len: usize, spare: usize) -> bool {
-        self.log.fits(len, spare)
+        let heads = spare.saturating_add(1).saturating_mul(MAX_HEADER_LEN);
+        self.log.fits(len, spare) && self.has_bytes(len.saturating_add(heads))
+    }
+
+    /// Whether so many bytes more are not too many where the storage does not say.
+    #[inline]
+    fn has_bytes(&self, more: usize) -> bool {
+        if S::LOG_BYTES != usize::MAX {
+            return true;
+        }
+        let used = self.log.bytes_between(self.log.compacted(), self.log.last());
+        used.saturating_add(more as u64) <= self.max_bytes
     }
 
     pub(super) fn half(&self) -> (u64, u64) {
-        self.log.half()
+        let (entries, bytes) = self.log.half();
+        (entries, bytes.min(if S::LOG_BYTES == usize::MAX { self.max_bytes / 2 } else { bytes }))
     }
 
     /// Bytes of the entries after `after`, up to and including `through`.
@@ -159,27 +177,6 @@ impl<S: Storage> Slots<S> {
         ballot: Ballot,
         entries: &[u8],
     ) -> Result<Put, Contradiction> {
-        self.place(first, ballot, entries, true)
-    }
-
-    /// Puts entries back that were in their slots before, in the order in which they came there.
-    pub(super) fn put_back(
-        &mut self,
-        first: Slot,
-        ballot: Ballot,
-        entries: &[u8],
-    ) -> Result<Put, Contradiction> {
-        self.place(first, ballot, entries, false)
-    }
-
-    #[inline]
-    fn place(
-        &mut self,
-        first: Slot,
-        ballot: Ballot,
-        entries: &[u8],
-        is_voting: bool,
-    ) -> Result<Put, Contradiction> {
         let (mut slot, mut rest) = (first, entries);
         while slot <= self.commit
             && let Some((entry, after)) = entry::split(rest)
@@ -189,11 +186,12 @@ impl<S: Storage> Slots<S> {
             }
             (slot, rest) = (slot.saturating_add(1), after);
         }
-        let mut put = Put { changed: None, full: false, through: slot.saturating_sub(1) };
+        let through = slot.saturating_sub(1);
+        let mut put = Put { changed: None, full: false, is_log_full: false, through };
         if rest.is_empty() {
             return Ok(put);
         }
-        if is_voting && slot <= self.log.last() {
+        if slot <= self.log.last() {
             let end = slot.saturating_add(count_of(rest)).saturating_sub(1);
             if self.runs.is_too_much((slot, end), ballot, self.log.last()) {
                 put.full = true;
@@ -202,7 +200,7 @@ impl<S: Storage> Slots<S> {
         }
         if slot > self.log.last().saturating_add(1) {
             let first_hole = self.log.last().saturating_add(1);
-            if (is_voting && !self.runs.has_room_for_two()) || self.add_holes(slot).is_err() {
+            if self.add_holes(slot).is_err() {
                 put.full = true;
                 return Ok(put);
             }
@@ -215,7 +213,7 @@ impl<S: Storage> Slots<S> {
                 Ok(true) => put.changed = put.changed.or(Some(slot)),
                 Ok(false) => {}
                 Err(Full) => {
-                    put.full = true;
+                    (put.full, put.is_log_full) = (true, true);
                     return Ok(put);
                 }
             }
@@ -223,20 +221,14 @@ impl<S: Storage> Slots<S> {
             (slot, rest) = (slot.saturating_add(1), after);
         }
         if !rest.is_empty() {
-            self.append(slot, ballot, rest, (is_voting, &mut put));
+            self.append(slot, ballot, rest, &mut put);
         }
         Ok(put)
     }
 
     #[inline]
-    fn append(
-        &mut self,
-        slot: Slot,
-        ballot: Ballot,
-        rest: &[u8],
-        (is_voting, put): (bool, &mut Put),
-    ) {
-        let has_room = self.runs.has_room(ballot) || (!is_voting && self.runs.has_space());
+    fn append(&mut self, slot: Slot, ballot: Ballot, rest: &[u8], put: &mut Put) {
+        let has_room = self.runs.has_room(ballot) && self.has_bytes(rest.len());
         let count = if has_room { self.log.append(rest) } else { 0 };
         let last = self.log.last();
         if count > 0 {
@@ -245,6 +237,59 @@ impl<S: Storage> Slots<S> {
             put.through = last;
         }
         put.full = last.saturating_add(1).saturating_sub(slot) != count_of(rest);
+        put.is_log_full = put.full && self.runs.has_room(ballot);
+    }
+
+    /// Puts entries back that were in their slots when they were written.
+    pub(super) fn put_back(
+        &mut self,
+        first: Slot,
+        (ballot, then): (Ballot, Ballots<'_>),
+        entries: &[u8],
+    ) -> Result<(), Corrupt> {
+        let (mut slot, mut rest) = (first, entries);
+        while slot <= self.commit
+            && let Some((entry, after)) = entry::split(rest)
+        {
+            if slot > self.log.compacted() && self.entry(slot) != entry {
+                return Err(Corrupt::Regression);
+            }
+            (slot, rest) = (slot.saturating_add(1), after);
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let last = slot.saturating_add(count_of(rest)).saturating_sub(1);
+        let end = self.log.last();
+        let is_placed = if slot > end.saturating_add(1) {
+            self.add_holes(slot).is_ok() && self.log.append(rest) > 0
+        } else if last >= end {
+            // nothing of what was there is left: there is room for it
+            self.log.truncate(slot.saturating_sub(1));
+            self.log.append(rest) > 0
+        } else {
+            self.put_back_among_others(slot, rest)
+        };
+        if !is_placed || self.log.last() != end.max(last) {
+            return Err(Corrupt::Full);
+        }
+        let runs = core::iter::once((first, ballot)).chain(then.iter());
+        for (from, ballot) in runs {
+            let range = (from.max(slot), last);
+            self.runs.set(range, ballot, self.log.last()).map_err(|Full| Corrupt::Full)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn put_back_among_others(&mut self, mut slot: Slot, mut rest: &[u8]) -> bool {
+        while let Some((entry, after)) = entry::split(rest) {
+            if self.log.replace(slot, entry).is_err() {
+                return false;
+            }
+            (slot, rest) = (slot.saturating_add(1), after);
+        }
+        true
     }
 
     /// Puts an entry in the place of another. False if that changes nothing.
@@ -267,7 +312,7 @@ impl<S: Storage> Slots<S> {
     #[cold]
     fn add_holes(&mut self, before: Slot) -> Result<(), Full> {
         let last = self.log.last();
-        if before.saturating_sub(last) > MAX_HOLES {
+        if before.saturating_sub(last) > MAX_HOLES || !self.runs.has_room_for(2) {
             return Err(Full);
         }
         for _ in last.saturating_add(1)..before {
@@ -283,10 +328,11 @@ impl<S: Storage> Slots<S> {
     /// A vote of another acceptor, in a ballot below the one that this candidate prepares: it takes the place of a vote in a lower ballot.
     pub(super) fn merge(&mut self, slot: Slot, ballot: Ballot, entry: &[u8]) -> Put {
         if slot <= self.commit || self.ballot_at(slot) >= ballot {
-            return Put { changed: None, full: false, through: slot };
+            return Put { changed: None, full: false, is_log_full: false, through: slot };
         }
         // nothing chosen is touched
-        let nothing = Put { changed: None, full: true, through: slot.saturating_sub(1) };
+        let through = slot.saturating_sub(1);
+        let nothing = Put { changed: None, full: true, is_log_full: false, through };
         self.put(slot, ballot, entry).unwrap_or(nothing)
     }
 
@@ -294,22 +340,42 @@ impl<S: Storage> Slots<S> {
     ///
     /// # Errors
     ///
-    /// [`Full`] if the no-ops have no room; some may be in place, without a vote.
+    /// [`Full`] if the no-ops have no room; nothing was changed.
     pub(super) fn vote_for_all(&mut self, ballot: Ballot, epoch: u64) -> Result<(), Full> {
         let last = self.log.last();
-        let (head, len) = Header::no_op(epoch).encode();
-        let no_op = head.get(..len).unwrap_or_default();
+        if let Err(Full) = self.fill_holes(Header::no_op(epoch)) {
+            let _ = self.fill_holes(Header::HOLE); // as it was, which takes no more room
+            return Err(Full);
+        }
+        self.runs.set((self.commit.saturating_add(1), last), ballot, last)
+    }
+
+    /// Holes are where there is no vote, and nowhere else, from a slot on that is not chosen.
+    pub(super) fn is_consistent(&self, from: Slot) -> bool {
+        (from.max(self.commit.saturating_add(1))..=self.log.last()).all(|slot| {
+            let mut entries = self.log.entries(slot, slot, 0).iter();
+            let is_hole = entries.next().is_some_and(|entry| entry.kind == EntryKind::Hole);
+            is_hole == self.runs.at(slot).0.is_zero()
+        })
+    }
+
+    /// Puts this into each slot for which there is no vote, and that is not chosen.
+    fn fill_holes(&mut self, header: Header) -> Result<(), Full> {
+        let (head, len) = header.encode();
+        let entry = head.get(..len).unwrap_or_default();
+        let last = self.log.last();
         let mut slot = self.commit.saturating_add(1);
         while slot <= last {
             let (voted, end) = self.runs.at(slot);
+            let end = end.min(last);
             if voted.is_zero() {
-                for hole in slot..=end.min(last) {
-                    self.log.replace(hole, no_op)?;
+                for hole in slot..=end {
+                    self.log.replace(hole, entry)?;
                 }
             }
-            slot = end.min(last).saturating_add(1);
+            slot = end.saturating_add(1);
         }
-        self.runs.set((self.commit.saturating_add(1), last), ballot, last)
+        Ok(())
     }
 
     /// Everything up to here is chosen, as far as there are entries.
@@ -353,21 +419,25 @@ impl<S: Storage> Slots<S> {
         Page { first, accepted: Ballot::ZERO, span: Span::empty(first) }
     }
 
-    /// The entries after `issued` that go into one record, and their ballot: those of one run. Holes are left out.
-    pub(super) fn unwritten(&self, issued: Slot) -> Option<(Ballot, Span)> {
+    /// The entries after `issued` that go into one record.
+    #[inline]
+    pub(super) fn unwritten(&self, issued: Slot) -> Option<Span> {
+        let first = issued.max(self.log.compacted()).saturating_add(1);
         let last = self.log.last();
-        let mut first = issued.max(self.log.compacted()).saturating_add(1);
-        while first <= last {
-            let (ballot, end) = self.runs.at(first);
-            let end = end.min(last);
-            if first <= self.commit || !ballot.is_zero() {
-                // what is chosen and what is not are apart where it is in no ballot
-                let end = if ballot.is_zero() { end.min(self.commit) } else { end };
-                return Some((ballot, self.log.span(first, end, usize::MAX)));
-            }
-            first = end.saturating_add(1);
+        (first <= last).then(|| self.log.span(first, last, usize::MAX))
+    }
+
+    /// The record of some entries. In which ballots there were votes for what is chosen is left out.
+    #[inline]
+    pub(super) fn record(&self, span: Span) -> Record<'_> {
+        let open = span.first().max(self.commit.saturating_add(1));
+        Record::Accepted {
+            first: span.first(),
+            ballot: if open > span.last() { Ballot::ZERO } else { self.runs.at(open).0 },
+            then: self.runs.between(open, span.last()),
+            commit: self.commit.min(span.last()),
+            entries: self.log.slice(span).bytes(),
         }
-        None
     }
 
     /// The application has a snapshot; the log begins after `compacted`.

@@ -5,7 +5,7 @@ use quorate_core::{InlineList, List};
 use quorate_log::{InlineLog, Log};
 
 use super::entry::Header;
-use super::runs::Run;
+use super::runs::Encoded;
 use crate::storage::Lists;
 
 /// Where a node keeps its log, its members and the one chunk of a snapshot that it holds: [`Inline`] in the value, or
@@ -16,16 +16,18 @@ pub trait Storage: Clone + PartialEq + Eq + Hash + Debug + sealed::Kinds {}
 
 #[allow(unnameable_types)] // sealed: the two choices are all there is
 mod sealed {
-    use super::{Debug, Hash, Header, List, Lists, Log, Run};
+    use super::{Debug, Encoded, Hash, Header, List, Lists, Log};
 
     pub trait Kinds: Lists {
         type Log: Log<Header = Header>;
-        type Runs: List<Run> + Clone + PartialEq + Eq + Hash + Debug;
+        type Runs: List<Encoded> + Clone + PartialEq + Eq + Hash + Debug;
         type Chunk: List<u8> + Clone + PartialEq + Eq + Hash + Debug;
         /// Bytes that the log holds; as many as configured where that is the greatest number.
         const LOG_BYTES: usize;
         /// Bytes of entries that lie one after the other at most, besides a single entry.
         const RUN_BYTES: usize;
+        /// Runs of ballots at most.
+        const RUNS: usize;
         /// Bytes of a part of a snapshot at most.
         const CHUNK_BYTES: usize;
     }
@@ -33,11 +35,11 @@ mod sealed {
 
 pub(super) use sealed::Kinds;
 
-/// Runs of ballots that an inline log has room for: votes make six at most.
-const RUNS: usize = 15;
+/// Runs of ballots that an inline log has room for: votes make two less at most.
+const RUNS: usize = 18;
 
 /// Runs of ballots that a log on the heap has room for.
-pub(super) const MOST_RUNS: usize = 5 << 10;
+pub(super) const MOST_RUNS: usize = 4096;
 
 /// Everything inside the value: no heap.
 ///
@@ -48,8 +50,8 @@ pub(super) const MOST_RUNS: usize = 5 << 10;
 /// | `LOG_ENTRIES` | entries in the log | as for `LOG_BYTES` | 4 bytes |
 /// | `CHUNK_BYTES` | bytes of a chunk of a snapshot | [`SnapshotError::Chunk`](super::SnapshotError::Chunk); a longer one of a peer is refused | 1 byte |
 ///
-/// There is room for votes in six ballots among the slots that are not chosen. A seventh leader that finds nothing chosen since the first
-/// waits until one of its accepts covers all votes of the first.
+/// There is room for votes in sixteen ballots among the slots that are not chosen. A node that has votes in so many, of as many leaders that
+/// failed one after the other, takes an accept of the next one only if it covers all of the first run.
 ///
 /// ```
 /// use quorate_paxos::multi::{Inline, MultiPaxos};
@@ -75,10 +77,11 @@ impl<const M: usize, const B: usize, const E: usize, const C: usize> Lists for I
 
 impl<const M: usize, const B: usize, const E: usize, const C: usize> Kinds for Inline<M, B, E, C> {
     type Log = InlineLog<Header, B, E>;
-    type Runs = InlineList<Run, RUNS>;
+    type Runs = InlineList<Encoded, RUNS>;
     type Chunk = InlineList<u8, C>;
     const LOG_BYTES: usize = B;
     const RUN_BYTES: usize = B;
+    const RUNS: usize = RUNS;
     const CHUNK_BYTES: usize = C;
 }
 
@@ -88,9 +91,10 @@ impl Storage for crate::Heap {}
 #[cfg(feature = "alloc")]
 impl Kinds for crate::Heap {
     type Log = quorate_log::HeapLog<Header>;
-    type Runs = quorate_core::HeapList<Run>;
+    type Runs = quorate_core::HeapList<Encoded>;
     type Chunk = quorate_core::HeapList<u8>;
     const LOG_BYTES: usize = usize::MAX;
     const RUN_BYTES: usize = quorate_log::MAX_RUN_LEN;
+    const RUNS: usize = MOST_RUNS;
     const CHUNK_BYTES: usize = usize::MAX;
 }

@@ -3,7 +3,9 @@
 use core::marker::PhantomData;
 
 use quorate_core::{Instant, Machine, NodeId, Quorums, Rejected, Rng, Shown, Wire as _};
-use quorate_paxos::multi::{Config, Event, Inline, Message, MultiPaxos, Record, Slot, Storage};
+use quorate_paxos::multi::{
+    Ballots, Config, Event, Inline, Message, MultiPaxos, Record, Slot, Storage,
+};
 use quorate_paxos::{Ballot, Heap, Member};
 use quorate_sim::conformance::Specimen;
 use quorate_sim::conformance_tests;
@@ -34,6 +36,7 @@ trait Kind: Storage {
     /// The bytes that the log holds, and those that the machine takes at most.
     const ROOM: usize;
     const MEMORY: usize;
+    const BALLOTS: usize;
 }
 
 const BYTES: usize = 4096;
@@ -41,12 +44,14 @@ const BYTES: usize = 4096;
 impl Kind for Inline<3, BYTES, 64, 64> {
     const NAME: &'static str = "Multi-Paxos inline";
     const ROOM: usize = BYTES;
+    const BALLOTS: usize = 18;
     const MEMORY: usize = BYTES + 4 * 64 + 64 + 3 * 240 + 1300;
 }
 
 impl Kind for Heap {
     const NAME: &'static str = "Multi-Paxos on the heap";
     const ROOM: usize = 8192;
+    const BALLOTS: usize = 4096;
     const MEMORY: usize = 1100;
 }
 
@@ -193,8 +198,16 @@ impl<S: Kind> Specimen for Application<S> {
 
     fn longest_record(&self) -> Option<Vec<u8>> {
         let entries = vec![0; S::ROOM];
-        let record =
-            Record::Accepted { first: GREATEST, ballot: LAST, commit: GREATEST, entries: &entries };
+        let mut then = vec![0; S::BALLOTS * 24 + 3];
+        let then = (&vec![0; S::BALLOTS * 24][..]).to_slice(&mut then).unwrap().to_vec();
+        let then = Ballots::from_slice(&then).unwrap();
+        let record = Record::Accepted {
+            first: GREATEST,
+            ballot: LAST,
+            then,
+            commit: GREATEST,
+            entries: &entries,
+        };
         Some(record.to_vec())
     }
 

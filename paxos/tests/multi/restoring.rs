@@ -1,5 +1,5 @@
 use quorate_core::{Corrupt, Instant, Machine, Output, Quorums, Wire};
-use quorate_paxos::multi::{Config, Record};
+use quorate_paxos::multi::{Ballots, Config, Record};
 use quorate_paxos::{Ballot, Member};
 
 use super::net::{BEAT_US, Net, Node, ballot, id};
@@ -16,7 +16,7 @@ fn node() -> Node {
 const ENTRY: &[u8] = b"\x42\x08hi";
 
 fn accepted(first: u64, ballot: Ballot, commit: u64) -> Record<'static> {
-    Record::Accepted { first, ballot, commit, entries: ENTRY }
+    Record::Accepted { first, ballot, then: Ballots::default(), commit, entries: ENTRY }
 }
 
 #[test]
@@ -76,13 +76,34 @@ fn records_that_do_not_fit_are_corrupt() {
         (&[accepted(1, Ballot::ZERO, 0)], Corrupt::Malformed),
         (&[accepted(1000, b1, 0)], Corrupt::Gap),
         (&[accepted(3, b1, 3)], Corrupt::Gap),
-        (&[Record::Accepted { first: 1, ballot: b1, commit: 0, entries: b"" }], Corrupt::Malformed),
         (
-            &[Record::Accepted { first: 1, ballot: b1, commit: 0, entries: b"\x42\x08h" }],
+            &[Record::Accepted {
+                first: 1,
+                ballot: b1,
+                then: Ballots::default(),
+                commit: 0,
+                entries: b"",
+            }],
             Corrupt::Malformed,
         ),
         (
-            &[Record::Accepted { first: 1, ballot: b1, commit: 0, entries: b"\x00\x03" }],
+            &[Record::Accepted {
+                first: 1,
+                ballot: b1,
+                then: Ballots::default(),
+                commit: 0,
+                entries: b"\x42\x08h",
+            }],
+            Corrupt::Malformed,
+        ),
+        (
+            &[Record::Accepted {
+                first: 1,
+                ballot: b1,
+                then: Ballots::default(),
+                commit: 0,
+                entries: b"\x00\x03",
+            }],
             Corrupt::Malformed,
         ),
         (&[Record::Promised { ballot: Ballot::ZERO }], Corrupt::Malformed),
@@ -107,7 +128,13 @@ fn records_that_do_not_fit_are_corrupt() {
     // another entry in a slot that is chosen
     let mut node = node();
     node.restore(accepted(1, b1, 1)).unwrap();
-    let other = Record::Accepted { first: 1, ballot: b1, commit: 1, entries: b"\x42\x08ho" };
+    let other = Record::Accepted {
+        first: 1,
+        ballot: b1,
+        then: Ballots::default(),
+        commit: 1,
+        entries: b"\x42\x08ho",
+    };
     assert_eq!(node.restore(other), Err(Corrupt::Regression));
     node.tick(Instant::ZERO);
     assert_eq!(node.restore(accepted(2, b1, 1)), Err(Corrupt::Started));

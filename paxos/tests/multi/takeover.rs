@@ -2,7 +2,7 @@
 
 use quorate_core::{Instant, Machine, NodeId, Output, Rejected, Wire};
 use quorate_paxos::Ballot;
-use quorate_paxos::multi::{EntryKind, Event, Message, Record, Role};
+use quorate_paxos::multi::{Ballots, EntryKind, Event, Message, Record, Role};
 
 use super::net::{Applied, BEAT_US, Net, Node, ballot, id};
 
@@ -75,7 +75,13 @@ fn candidate(size: usize, votes: &[(u64, Ballot, &[u8])]) -> (Net, Node) {
     net.disks[0].truncate(1);
     for &(first, ballot, data) in votes {
         let entries = command(data);
-        let record = Record::Accepted { first, ballot, commit: 0, entries: &entries };
+        let record = Record::Accepted {
+            first,
+            ballot,
+            then: Ballots::default(),
+            commit: 0,
+            entries: &entries,
+        };
         net.disks[0].push(record.to_vec());
     }
     net.disks[0].push(Record::Promised { ballot: ballot(9, 1) }.to_vec());
