@@ -1,9 +1,10 @@
-//! Paxos as state machines without I/O: nodes that agree, whatever is lost, late or repeated, and whoever crashes.
+//! Paxos as state machines without I/O: nodes that agree on a value or a log, whatever is lost, late or repeated, and whoever crashes.
 //!
 //! | what | who thought of it | what it is here |
 //! |---|---|---|
 //! | [`synod`] | Lamport 1998, 2001 | one decision; the roles together or apart; flexible quorums |
 //! | [`fast`] | Lamport 2006 | one decision, two message delays after the proposal |
+//! | [`multi`] | Lamport 1998; van Renesse and Altinbuken 2015; Ng, Haridi and Carbone 2023 | a log: Multi-Paxos with a leader that reaches a quorum |
 //!
 //! Any of it runs without a heap, in memory that is known at compile time.
 //!
@@ -18,7 +19,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `alloc` | the storage `Heap` |
+//! | `alloc` | the storage `Heap` of all modules |
 //! | `std` | implies `alloc` |
 //! | `serde` | `Serialize` and `Deserialize` for configurations, ballots and roles |
 //! | `defmt` | `defmt::Format` for events, errors and plain data |
