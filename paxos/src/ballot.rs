@@ -1,8 +1,9 @@
 use core::fmt;
 
-use quorate_core::{NodeId, wire};
+use quorate_core::{DecodeError, NodeId, Reader, Wire, Writer, wire};
 
 wire! {
+    by hand;
     /// The number of a ballot: a round, and the node that may use it. Ballots are ordered by their round, then by their node, so those of
     /// different nodes are never equal.
     ///
@@ -25,6 +26,20 @@ wire! {
         pub round: u64,
         /// The node whose ballot it is.
         pub node: NodeId,
+    }
+}
+
+/// Written by hand, as ballots are in almost all that is sent and written.
+impl Wire<'_> for Ballot {
+    #[inline]
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.u64(self.round);
+        out.u64(self.node.get());
+    }
+
+    #[inline]
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { round: input.u64()?, node: NodeId::new(input.u64()?) })
     }
 }
 

@@ -68,7 +68,6 @@ impl<S: Storage> MultiPaxos<S> {
         }
         let promised = self.election.promised();
         self.work.records();
-        self.work.events();
         self.work.member(index);
         if ballot < promised {
             self.owe_preempted(index, ballot);
@@ -83,7 +82,7 @@ impl<S: Storage> MultiPaxos<S> {
             self.promise_to(ballot);
         }
         if self.election.leader() != Some((index, ballot)) {
-            self.work.all(self.peers.len());
+            self.work.all();
             self.follow(index, ballot);
         }
         let now = self.now;
@@ -92,7 +91,9 @@ impl<S: Storage> MultiPaxos<S> {
             peer.link.leads = ballot;
             peer.owed.owe(Due::Accepted);
         }
-        self.slots.commit_to(commit.min(self.slots.voted_through(ballot)));
+        if self.slots.commit_to(commit.min(self.slots.voted_through(ballot))) || put.full {
+            self.work.events();
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use quorate_core::{Phase, Rejected};
 
 use super::peer::Due;
-use super::{LIMIT, Message, MultiPaxos, Role, Slot, Storage, entry};
+use super::{LIMIT, Message, MultiPaxos, Role, Slot, Storage, entry, succ};
 use crate::Ballot;
 
 impl<S: Storage> MultiPaxos<S> {
@@ -20,9 +20,9 @@ impl<S: Storage> MultiPaxos<S> {
         let count = entry::check(entries).map_err(|_| Rejected::Malformed)?;
         let next = first.saturating_add(count);
         let is_chosen = accepted.is_zero();
-        let fits = if is_chosen { next <= commit.saturating_add(1) } else { first > commit };
+        let fits = if is_chosen { next <= succ(commit) } else { first > commit };
         let is_page = from > 0 && first >= from && commit <= last && accepted <= ballot;
-        if !is_page || (count > 0 && (!fits || next > last.saturating_add(1))) {
+        if !is_page || (count > 0 && (!fits || next > succ(last))) {
             return Err(Rejected::Malformed);
         }
         if last >= LIMIT || next > LIMIT {
@@ -40,7 +40,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Ok(());
         }
         let own = self.slots.commit();
-        if first > from && from <= commit && first > own.saturating_add(1) {
+        if first > from && from <= commit && first > succ(own) {
             // its log begins later: this node catches up first, and asks for less then
             if let Some(peer) = self.peers.get_mut(index) {
                 peer.link.commit = commit;
@@ -96,7 +96,7 @@ impl<S: Storage> MultiPaxos<S> {
             if put.full {
                 return true;
             }
-            (slot, rest) = (slot.saturating_add(1), after);
+            (slot, rest) = (succ(slot), after);
         }
         false
     }
@@ -138,7 +138,7 @@ impl<S: Storage> MultiPaxos<S> {
             return;
         }
         let ballot = self.election.promised();
-        let open = self.slots.commit().saturating_add(1);
+        let open = succ(self.slots.commit());
         self.disk.changed(open);
         if self.slots.vote_for_all(ballot, self.epoch_of(ballot)).is_err() {
             self.is_full_owed = true;

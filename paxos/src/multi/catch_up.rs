@@ -166,7 +166,7 @@ impl<S: Storage> MultiPaxos<S> {
         {
             peer.owed.owe(Due::Fetch);
         }
-        self.work.all(self.peers.len());
+        self.work.all();
     }
 
     /// The application has a durable snapshot of its state after `slot`; the log may be dropped up to and including `compacted`. Leaving
@@ -192,7 +192,7 @@ impl<S: Storage> MultiPaxos<S> {
         }
         self.slots.compact(slot, compacted);
         self.disk.snapshot();
-        self.work.all(self.peers.len());
+        self.work.all();
         Ok(())
     }
 
@@ -241,7 +241,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Err(SnapshotError::Chunk);
         }
         peer.transfer = Transfer { slot, offset, stage: Stage::Ready };
-        self.work.all(self.peers.len());
+        self.work.all();
         Ok(())
     }
 
@@ -273,7 +273,7 @@ impl<S: Storage> MultiPaxos<S> {
         self.slots.install(slot);
         self.proposals.installed = slot;
         self.disk.snapshot();
-        self.work.all(self.peers.len());
+        self.work.all();
         Ok(())
     }
 
@@ -294,7 +294,7 @@ impl<S: Storage> MultiPaxos<S> {
         if matches!(self.chunk.held(), Held::Incoming { .. }) {
             self.chunk.clear();
         }
-        self.work.all(self.peers.len());
+        self.work.all();
     }
 
     /// A part for a peer that began anew would be in the way of all others.

@@ -70,7 +70,7 @@ impl<S: Storage> MultiPaxos<S> {
             self.disk.restored(self.slots.last());
             self.disk.snapshot();
         }
-        self.work.all(self.peers.len());
+        self.work.all();
         if self.group.len() > 1 {
             self.election.beat_at = Some(self.now);
         }
@@ -80,11 +80,11 @@ impl<S: Storage> MultiPaxos<S> {
     pub(super) fn election_tick(&mut self) {
         if self.election.beat_at.is_some_and(|at| at <= self.now) {
             self.election.beat_at = Some(self.now.after(self.config.heartbeat_us));
-            self.work.all(self.peers.len());
+            self.work.all();
             self.beat();
         }
         if self.election.stand_at.is_some_and(|at| at <= self.now) {
-            self.work.all(self.peers.len());
+            self.work.all();
             self.consider(); // what was heard may be long ago
             if mem::take(&mut self.election.stand_at).is_some() {
                 self.stand();

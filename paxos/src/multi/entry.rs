@@ -3,7 +3,7 @@ use core::fmt;
 use quorate_core::{DecodeError, Reader, Writer};
 use quorate_log::MAX_HEADER_LEN;
 
-use super::Slot;
+use super::{Slot, succ};
 
 /// One entry of the log.
 ///
@@ -170,7 +170,7 @@ fn check_kinds(bytes: &[u8], is_good: impl Fn(EntryKind) -> bool) -> Result<u64,
         if !is_good(header.kind) || header.epoch > super::LIMIT {
             return Err(DecodeError::Invalid);
         }
-        count = count.saturating_add(1);
+        count = succ(count);
     }
     Ok(count)
 }

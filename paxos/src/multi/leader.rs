@@ -4,7 +4,7 @@ use quorate_core::{Phase, Rejected};
 use quorate_log::Span;
 
 use super::entry::Header;
-use super::{LIMIT, MultiPaxos, Role, Slot, Storage};
+use super::{LIMIT, MultiPaxos, Role, Slot, Storage, succ};
 use crate::Ballot;
 
 /// No-ops that fill up the log at once, at most.
@@ -38,7 +38,6 @@ impl<S: Storage> MultiPaxos<S> {
             peer.flow.accepted(through);
         }
         self.work.member(index); // there may be room for more
-        self.work.events();
         self.advance_commit();
         Ok(())
     }
@@ -57,6 +56,7 @@ impl<S: Storage> MultiPaxos<S> {
             false => peers.get(index).map_or(0, |peer| peer.flow.matched),
         };
         if let Some(slot) = self.group.reached(Phase::Two, self.slots.commit(), voted) {
+            self.work.events();
             self.slots.commit_to(slot);
         }
     }
@@ -98,7 +98,7 @@ impl<S: Storage> MultiPaxos<S> {
         let bytes = bytes.min(self.config.max_accept_bytes);
         let to = last.min(sent.saturating_add(room.max(1)));
         let span = self.slots.span(next, to, bytes);
-        peer.flow.next = span.last().saturating_add(1);
+        peer.flow.next = succ(span.last());
         Some(span)
     }
 }

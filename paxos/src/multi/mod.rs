@@ -99,6 +99,12 @@ pub type Slot = quorate_log::Index;
 /// Slots and numbers at or beyond this are refused: no honest node comes near, and one hostile message must not use them up.
 pub(crate) const LIMIT: u64 = 1 << 62;
 
+/// The next number. It does not overflow: numbers from peers and disks are checked against [`LIMIT`]. Saturating would take more code.
+#[inline(always)]
+const fn succ(number: u64) -> u64 {
+    number.wrapping_add(1)
+}
+
 pub use config::Config;
 pub use entry::{Entries, Entry, EntryKind, Header, Iter};
 pub use error::{ProposeError, SnapshotError};

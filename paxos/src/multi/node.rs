@@ -118,7 +118,7 @@ impl<S: Storage> MultiPaxos<S> {
         // nodes that were given one seed must not all become candidates at the same times
         let mut rng = Rng::new(Rng::new(seed).next_u64() ^ id.get());
         Ok(Self {
-            work: Work::default(),
+            work: Work::new(group.len(), group.me()),
             now: Instant::ZERO,
             started: false,
             founded: false,
@@ -160,7 +160,7 @@ impl<S: Storage> MultiPaxos<S> {
         if !self.founded {
             self.founded = true;
             self.disk.found();
-            self.work.all(self.peers.len());
+            self.work.all();
         }
     }
 
@@ -241,7 +241,8 @@ impl<S: Storage> MultiPaxos<S> {
         }
         let index = self.slots.last();
         self.proposals.made(index);
-        self.work.all(self.peers.len());
+        self.work.records();
+        self.work.members();
         Ok(Proposal { epoch, index })
     }
 
@@ -266,7 +267,7 @@ impl<S: Storage> MultiPaxos<S> {
     /// # Ok::<(), quorate_paxos::ConfigError>(())
     /// ```
     pub fn read(&mut self) -> Result<ReadId, ReadError> {
-        self.work.all(self.peers.len());
+        self.work.all();
         Ok(self.reads.want())
     }
 
@@ -497,7 +498,7 @@ impl<S: Storage> Machine for MultiPaxos<S> {
         self.tick(now);
         // the two on the hot path say themselves what follows
         if !matches!(message, Message::Accept { .. } | Message::Accepted { .. }) {
-            self.work.all(self.peers.len());
+            self.work.all();
         }
         let result = self.handle(from, &message);
         result.map_err(|reason| self.rejections.count(reason))
@@ -518,16 +519,22 @@ impl<S: Storage> Machine for MultiPaxos<S> {
             return;
         }
         match self.role {
-            Role::Leader if was_open => {
-                self.work.records();
-                self.work.events();
-            }
-            _ => self.work.all(self.peers.len()),
-        }
-        match self.role {
             Role::Leader => self.advance_commit(),
-            Role::Candidate => self.conclude(),
+            Role::Candidate => {
+                self.work.all();
+                self.conclude();
+            }
             Role::Follower => {}
+        }
+        if !was_open || self.disk.issued() < self.slots.last() {
+            self.work.all();
+            return;
+        }
+        self.work.events();
+        for (index, peer) in self.peers.iter().enumerate() {
+            if !peer.owed.is_nothing() {
+                self.work.member(index);
+            }
         }
     }
 

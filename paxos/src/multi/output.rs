@@ -111,9 +111,7 @@ impl<S: Storage> MultiPaxos<S> {
             self.ask();
         }
         while let Some(index) = self.work.next_member() {
-            if index != self.group.me()
-                && let Some(draft) = self.plan_for(index)
-            {
+            if let Some(draft) = self.plan_for(index) {
                 return Some(Plan::Send(index, draft));
             }
             self.work.member_done(index);

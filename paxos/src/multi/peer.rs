@@ -1,6 +1,6 @@
 use quorate_core::Instant;
 
-use super::Slot;
+use super::{Slot, succ};
 use crate::Ballot;
 
 /// What a node knows of another member, and owes it.
@@ -55,22 +55,22 @@ pub(super) struct Flow {
 
 impl Flow {
     pub(super) const fn new(commit: Slot) -> Self {
-        Self { next: commit.saturating_add(1), matched: 0, mark: 0 }
+        Self { next: succ(commit), matched: 0, mark: 0 }
     }
 
     #[inline]
     pub(super) fn accepted(&mut self, through: Slot) {
         self.matched = self.matched.max(through);
-        self.next = self.next.max(self.matched.saturating_add(1));
+        self.next = self.next.max(succ(self.matched));
     }
 
     pub(super) fn has_chosen(&mut self, commit: Slot) {
-        self.next = self.next.max(commit.saturating_add(1));
+        self.next = self.next.max(succ(commit));
     }
 
     /// Once in a heartbeat interval: what was on its way for a whole one without an answer is sent again.
     pub(super) fn beat(&mut self, commit: Slot) {
-        let least = self.matched.max(commit).saturating_add(1);
+        let least = succ(self.matched.max(commit));
         if self.next <= least {
             self.mark = 0;
         } else if self.mark == least {

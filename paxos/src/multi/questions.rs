@@ -16,7 +16,7 @@ impl<S: Storage> MultiPaxos<S> {
             _ => (Ballot::ZERO, self.slots.commit()),
         };
         self.reads.ask(ballot, index);
-        self.work.all(self.peers.len());
+        self.work.all();
         let me = self.group.me();
         for (index, peer) in self.peers.iter_mut().enumerate() {
             let votes = index != me && self.group.has_role(index, Roles::ACCEPTOR);
@@ -36,7 +36,7 @@ impl<S: Storage> MultiPaxos<S> {
         };
         if is_answered {
             self.reads.confirm();
-            self.work.all(self.peers.len());
+            self.work.all();
         }
     }
 

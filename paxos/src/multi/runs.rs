@@ -2,7 +2,7 @@ use core::fmt;
 
 use quorate_core::{DecodeError, Field, Form, Full, List, NodeId, Reader, Source, Wire, Writer};
 
-use super::Slot;
+use super::{Slot, succ};
 use crate::Ballot;
 
 /// The ballots of votes, as runs: slots that follow on each other and were voted for in one ballot are one. A leader streams its accepts in
@@ -95,11 +95,10 @@ impl<L: List<Encoded>> Runs<L> {
     /// Whether the run before joins these slots, whether that after does, and how many runs there would be.
     fn after(&self, (first, last): (Slot, Slot), ballot: Ballot, end: Slot) -> (bool, bool, usize) {
         let (before, _) = self.at(first.saturating_sub(1));
-        let (after, _) = self.at(last.saturating_add(1));
+        let (after, _) = self.at(succ(last));
         let joins_before = before == ballot;
         let joins_after = last >= end || after == ballot;
-        let is_gone =
-            |run: &&Encoded| (first..=last.saturating_add(1)).contains(&Run::decode(run).first);
+        let is_gone = |run: &&Encoded| (first..=succ(last)).contains(&Run::decode(run).first);
         let kept = self.runs.len().saturating_sub(self.runs.iter().filter(is_gone).count());
         let added = usize::from(!joins_before).saturating_add(usize::from(!joins_after));
         (joins_before, joins_after, kept.saturating_add(added))
@@ -123,8 +122,8 @@ impl<L: List<Encoded>> Runs<L> {
         if count > self.runs.limit() {
             return Err(Full);
         }
-        let (after, _) = self.at(last.saturating_add(1));
-        let gone = first..=last.saturating_add(1);
+        let (after, _) = self.at(succ(last));
+        let gone = first..=succ(last);
         while let Some(at) = self.runs.iter().position(|run| gone.contains(&Run::decode(run).first))
         {
             self.runs.remove(at);
@@ -133,7 +132,7 @@ impl<L: List<Encoded>> Runs<L> {
             self.insert(Run { first, ballot });
         }
         if !joins_after {
-            self.insert(Run { first: last.saturating_add(1), ballot: after });
+            self.insert(Run { first: succ(last), ballot: after });
         }
         Ok(())
     }
@@ -156,7 +155,7 @@ impl<L: List<Encoded>> Runs<L> {
     /// section 2.2, P2).
     #[inline]
     pub(super) fn settle(&mut self, chosen: Slot) {
-        let next = chosen.saturating_add(1);
+        let next = succ(chosen);
         while self.runs.get(1).is_some_and(|run| Run::decode(run).first <= next) {
             self.runs.remove(0);
         }

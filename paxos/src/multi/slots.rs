@@ -4,7 +4,7 @@ use quorate_log::{Header as _, Log, MAX_HEADER_LEN, Span};
 use super::entry::{self, EntryKind, Header};
 use super::runs::Runs;
 use super::storage::MOST_RUNS;
-use super::{Ballots, Config, Entries, Record, Slot, Storage};
+use super::{Ballots, Config, Entries, Record, Slot, Storage, succ};
 use crate::Ballot;
 
 /// What a node knows of the slots: its votes, what is chosen, and what was applied.
@@ -85,11 +85,11 @@ impl<S: Storage> Slots<S> {
     /// Runs of votes in one ballot after what is chosen.
     pub(super) fn runs(&self) -> usize {
         let last = self.log.last();
-        let (mut slot, mut count) = (self.commit.saturating_add(1), 0_usize);
+        let (mut slot, mut count) = (succ(self.commit), 0_usize);
         while slot <= last {
             let (ballot, end) = self.runs.at(slot);
             count = count.saturating_add(usize::from(!ballot.is_zero()));
-            slot = end.min(last).saturating_add(1);
+            slot = succ(end.min(last));
         }
         count
     }
@@ -148,7 +148,7 @@ impl<S: Storage> Slots<S> {
         let last = self.log.last();
         let mut through = self.commit;
         while through < last {
-            let (voted, end) = self.runs.at(through.saturating_add(1));
+            let (voted, end) = self.runs.at(succ(through));
             if voted != ballot || ballot.is_zero() {
                 break;
             }
@@ -184,7 +184,7 @@ impl<S: Storage> Slots<S> {
             if slot > self.log.compacted() && self.entry(slot) != entry {
                 return Err(Contradiction);
             }
-            (slot, rest) = (slot.saturating_add(1), after);
+            (slot, rest) = (succ(slot), after);
         }
         let through = slot.saturating_sub(1);
         let mut put = Put { changed: None, full: false, is_log_full: false, through };
@@ -198,8 +198,8 @@ impl<S: Storage> Slots<S> {
                 return Ok(put);
             }
         }
-        if slot > self.log.last().saturating_add(1) {
-            let first_hole = self.log.last().saturating_add(1);
+        if slot > succ(self.log.last()) {
+            let first_hole = succ(self.log.last());
             if self.add_holes(slot).is_err() {
                 put.full = true;
                 return Ok(put);
@@ -218,7 +218,7 @@ impl<S: Storage> Slots<S> {
                 }
             }
             put.through = slot;
-            (slot, rest) = (slot.saturating_add(1), after);
+            (slot, rest) = (succ(slot), after);
         }
         if !rest.is_empty() {
             self.append(slot, ballot, rest, &mut put);
@@ -236,7 +236,7 @@ impl<S: Storage> Slots<S> {
             put.changed = put.changed.or(Some(slot));
             put.through = last;
         }
-        put.full = last.saturating_add(1).saturating_sub(slot) != count_of(rest);
+        put.full = succ(last).saturating_sub(slot) != count_of(rest);
         put.is_log_full = put.full && self.runs.has_room(ballot);
     }
 
@@ -254,14 +254,14 @@ impl<S: Storage> Slots<S> {
             if slot > self.log.compacted() && self.entry(slot) != entry {
                 return Err(Corrupt::Regression);
             }
-            (slot, rest) = (slot.saturating_add(1), after);
+            (slot, rest) = (succ(slot), after);
         }
         if rest.is_empty() {
             return Ok(());
         }
         let last = slot.saturating_add(count_of(rest)).saturating_sub(1);
         let end = self.log.last();
-        let is_placed = if slot > end.saturating_add(1) {
+        let is_placed = if slot > succ(end) {
             self.add_holes(slot).is_ok() && self.log.append(rest) > 0
         } else if last >= end {
             // nothing of what was there is left: there is room for it
@@ -287,7 +287,7 @@ impl<S: Storage> Slots<S> {
             if self.log.replace(slot, entry).is_err() {
                 return false;
             }
-            (slot, rest) = (slot.saturating_add(1), after);
+            (slot, rest) = (succ(slot), after);
         }
         true
     }
@@ -315,13 +315,13 @@ impl<S: Storage> Slots<S> {
         if before.saturating_sub(last) > MAX_HOLES || !self.runs.has_room_for(2) {
             return Err(Full);
         }
-        for _ in last.saturating_add(1)..before {
+        for _ in succ(last)..before {
             if self.log.push(Header::HOLE, &[]).is_err() {
                 self.log.truncate(last);
                 return Err(Full);
             }
         }
-        let holes = (last.saturating_add(1), before.saturating_sub(1));
+        let holes = (succ(last), before.saturating_sub(1));
         self.runs.set(holes, Ballot::ZERO, self.log.last())
     }
 
@@ -347,12 +347,12 @@ impl<S: Storage> Slots<S> {
             let _ = self.fill_holes(Header::HOLE); // as it was, which takes no more room
             return Err(Full);
         }
-        self.runs.set((self.commit.saturating_add(1), last), ballot, last)
+        self.runs.set((succ(self.commit), last), ballot, last)
     }
 
     /// Holes are where there is no vote, and nowhere else, from a slot on that is not chosen.
     pub(super) fn is_consistent(&self, from: Slot) -> bool {
-        (from.max(self.commit.saturating_add(1))..=self.log.last()).all(|slot| {
+        (from.max(succ(self.commit))..=self.log.last()).all(|slot| {
             let mut entries = self.log.entries(slot, slot, 0).iter();
             let is_hole = entries.next().is_some_and(|entry| entry.kind == EntryKind::Hole);
             is_hole == self.runs.at(slot).0.is_zero()
@@ -364,7 +364,7 @@ impl<S: Storage> Slots<S> {
         let (head, len) = header.encode();
         let entry = head.get(..len).unwrap_or_default();
         let last = self.log.last();
-        let mut slot = self.commit.saturating_add(1);
+        let mut slot = succ(self.commit);
         while slot <= last {
             let (voted, end) = self.runs.at(slot);
             let end = end.min(last);
@@ -373,7 +373,7 @@ impl<S: Storage> Slots<S> {
                     self.log.replace(hole, entry)?;
                 }
             }
-            slot = end.saturating_add(1);
+            slot = succ(end);
         }
         Ok(())
     }
@@ -395,7 +395,7 @@ impl<S: Storage> Slots<S> {
         if self.applied >= through {
             return None;
         }
-        let span = self.log.span(self.applied.saturating_add(1), through, usize::MAX);
+        let span = self.log.span(succ(self.applied), through, usize::MAX);
         self.applied = span.last();
         Some(span)
     }
@@ -403,7 +403,7 @@ impl<S: Storage> Slots<S> {
     /// A page of the votes from a slot on: what is chosen first, then the votes of a run. Empty after the last.
     pub(super) fn page(&self, from: Slot, max_bytes: usize) -> Page {
         let last = self.log.last();
-        let mut first = from.max(self.log.compacted().saturating_add(1));
+        let mut first = succ(from.max(self.log.compacted()));
         if first <= self.commit {
             let span = self.log.span(first, self.commit, max_bytes);
             return Page { first, accepted: Ballot::ZERO, span };
@@ -414,7 +414,7 @@ impl<S: Storage> Slots<S> {
             if !accepted.is_zero() {
                 return Page { first, accepted, span: self.log.span(first, end, max_bytes) };
             }
-            first = end.saturating_add(1);
+            first = succ(end);
         }
         Page { first, accepted: Ballot::ZERO, span: Span::empty(first) }
     }
@@ -422,7 +422,7 @@ impl<S: Storage> Slots<S> {
     /// The entries after `issued` that go into one record.
     #[inline]
     pub(super) fn unwritten(&self, issued: Slot) -> Option<Span> {
-        let first = issued.max(self.log.compacted()).saturating_add(1);
+        let first = succ(issued.max(self.log.compacted()));
         let last = self.log.last();
         (first <= last).then(|| self.log.span(first, last, usize::MAX))
     }
@@ -430,7 +430,7 @@ impl<S: Storage> Slots<S> {
     /// The record of some entries. In which ballots there were votes for what is chosen is left out.
     #[inline]
     pub(super) fn record(&self, span: Span) -> Record<'_> {
-        let open = span.first().max(self.commit.saturating_add(1));
+        let open = span.first().max(succ(self.commit));
         Record::Accepted {
             first: span.first(),
             ballot: if open > span.last() { Ballot::ZERO } else { self.runs.at(open).0 },
@@ -495,7 +495,7 @@ impl<S: Storage> Slots<S> {
 fn count_of(entries: &[u8]) -> u64 {
     let (mut count, mut rest) = (0_u64, entries);
     while let Some((_, after)) = entry::split(rest) {
-        (count, rest) = (count.saturating_add(1), after);
+        (count, rest) = (succ(count), after);
     }
     count
 }

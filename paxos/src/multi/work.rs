@@ -1,10 +1,12 @@
 /// Where to look for what is to be said, so that looking costs little where there is nothing.
 ///
 /// What is there is decided when it is looked at. An input that changed something sets the marks of what may follow from it.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Work {
     /// A bit for each member, one for records and one for events.
     marks: u64,
+    /// The bits of all other members.
+    others: u64,
 }
 
 const RECORDS: u64 = 1 << 62;
@@ -15,14 +17,25 @@ impl Work {
     /// As many members as there are bits.
     pub(super) const MEMBERS: usize = 62;
 
+    pub(super) const fn new(members: usize, me: usize) -> Self {
+        let all = if members < Self::MEMBERS { (1 << members) - 1 } else { MEMBERS };
+        Self { marks: 0, others: all & !Self::bit(me) }
+    }
+
     #[inline]
     pub(super) const fn any(&self) -> bool {
         self.marks != 0
     }
 
     /// Look everywhere.
-    pub(super) const fn all(&mut self, members: usize) {
-        self.marks |= RECORDS | EVENTS | (Self::bit(members).wrapping_sub(1) & MEMBERS);
+    pub(super) const fn all(&mut self) {
+        self.marks |= RECORDS | EVENTS | self.others;
+    }
+
+    /// Look at all other members.
+    #[inline]
+    pub(super) const fn members(&mut self) {
+        self.marks |= self.others;
     }
 
     #[inline]
