@@ -46,6 +46,7 @@ mod error;
 pub mod fast;
 mod member;
 pub mod multi;
+pub mod register;
 mod storage;
 pub mod synod;
 
