@@ -5,5 +5,6 @@ mod common;
 mod conformance;
 mod fast;
 mod multi;
+mod register;
 mod synod;
 mod wire;

@@ -102,6 +102,9 @@ pub struct Register<S: Storage, C: Changes = NoChanges> {
     pub(super) scratch: S::Value,
 }
 
+/// How far the attempt that a client names may take this node's rounds at once.
+const MAX_ATTEMPT_AHEAD: u64 = 1 << 20;
+
 /// What became of a request that is given up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -424,7 +427,11 @@ impl<S: Storage, C: Changes> Register<S, C> {
         let request = Request(self.last_request);
         let attempt = attempt.filter(|attempt| !attempt.first.is_zero());
         if let Some(Attempt { last, .. }) = attempt {
-            self.see(last.round.min(Ballot::MAX_ROUND));
+            // the next ballot is to be above the attempt; of one that is far ahead nothing is known
+            let round = last.round.min(Ballot::MAX_ROUND);
+            if round.saturating_sub(self.seen) <= MAX_ATTEMPT_AHEAD {
+                self.see(round);
+            }
         }
         if let Some(slot) = self.slots.get_mut(at) {
             slot.fill(request, key, change, attempt);
