@@ -13,6 +13,7 @@ mod modelled;
 mod node;
 mod oracle;
 mod parse;
+mod register;
 mod setup;
 mod subject;
 
@@ -20,6 +21,10 @@ mod subject;
 pub use modelled::{Layout, ModelledSynod};
 pub use node::{Node, Role};
 pub use oracle::Oracle;
+pub use register::{
+    REGISTER_MARKS, RegisterOnHeap, RegisterOnInline, RegisterSubject, Update,
+    settle_us as register_settle_us,
+};
 pub use setup::{Kind, Setup, settle_us};
 pub use subject::PaxosSubject;
 

@@ -2,4 +2,5 @@
 //! pass.
 
 mod hostile;
+mod register;
 mod seeds;

@@ -129,12 +129,13 @@ fn run_ring(seed: u64, nodes: Option<usize>, trace: bool) -> Result<Report, Viol
     }
 }
 
-/// Even seeds use the heap storage, odd ones the inline storage; the seed draws the rest.
+/// One decision and registers take turns, each on either storage; the seed draws the rest.
 fn run_paxos(seed: u64, nodes: Option<usize>, trace: bool) -> Result<Report, Violation> {
-    if seed.is_multiple_of(2) {
-        run::<paxos::OnHeap>(seed, nodes, trace)
-    } else {
-        run::<paxos::OnInline>(seed, nodes, trace)
+    match seed % 4 {
+        0 => name("one decision", run::<paxos::OnHeap>(seed, nodes, trace)),
+        1 => name("one decision", run::<paxos::OnInline>(seed, nodes, trace)),
+        2 => name("registers", run::<paxos::RegisterOnHeap>(seed, nodes, trace)),
+        _ => name("registers", run::<paxos::RegisterOnInline>(seed, nodes, trace)),
     }
 }
 
