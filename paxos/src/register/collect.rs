@@ -275,7 +275,8 @@ impl<S: Storage, C: Changes> Register<S, C> {
                 }
             }
             Message::Fenced { age } => {
-                if age > self.age {
+                // a node whose disk was erased does not know its age
+                if age > self.age && self.founded {
                     return Err(Rejected::Impossible);
                 }
                 if let Some(seat) = self.membership.seats.get_mut(from) {

@@ -26,7 +26,8 @@ pub struct Attempt {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The change of a request is about to be sent to acceptors: from now on it may be applied. Comes before the messages.
+    /// The change of a request is about to be sent to acceptors: from now on it may be applied. Comes before the messages, and before the
+    /// record of this node's own acceptor.
     Attempted {
         /// Which request.
         request: Request,

@@ -648,10 +648,10 @@ impl<S: Storage, C: Changes> Register<S, C> {
         })
     }
 
-    fn take_event(&mut self) -> Option<usize> {
-        self.slots.iter().position(|slot| {
-            slot.attempt_due || !slot.collects && matches!(slot.phase, Phase::Done(_))
-        })
+    fn take_answered(&self) -> Option<usize> {
+        let is_answered =
+            |slot: &Slot<S>| !slot.collects && matches!(slot.phase, Phase::Done(_));
+        self.slots.iter().position(is_answered)
     }
 
     fn plan_send(&mut self) -> Option<(usize, Plan)> {
@@ -857,16 +857,18 @@ impl<S: Storage, C: Changes> Machine for Register<S, C> {
     }
 
     fn poll(&mut self) -> Option<Output<'_, Self>> {
+        // first: this node's own acceptor may have it on disk before anybody else hears of it
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.attempt_due) {
+            slot.attempt_due = false;
+            let (request, attempt) = (slot.request, slot.attempt()?);
+            return Some(Output::Event(Event::Attempted { request, attempt }));
+        }
         if let Some((ticket, written)) = self.take_record() {
             return Some(Output::Persist(ticket, self.record(written)?));
         }
-        if let Some(at) = self.take_event() {
+        if let Some(at) = self.take_answered() {
             let slot = self.slots.get_mut(at)?;
             let request = slot.request;
-            if core::mem::take(&mut slot.attempt_due) {
-                let attempt = slot.attempt()?;
-                return Some(Output::Event(Event::Attempted { request, attempt }));
-            }
             let Phase::Done(outcome) = slot.phase else { return None };
             slot.phase = Phase::Free;
             let is_known = outcome != super::Outcome::Unknown;

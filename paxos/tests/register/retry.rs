@@ -40,6 +40,22 @@ fn attempt_is_told_before_its_messages() {
     assert_eq!(attempt.first, attempt.last);
 }
 
+/// The node's own acceptor may have the change on disk before anybody else hears of it: the attempt is told before that record.
+#[test]
+fn attempt_is_told_before_its_own_record() {
+    let mut net = Net::new(3);
+    net.set(1, b"x");
+    net.settle();
+    let now = net.now;
+    net.node(1).submit(now, b"k", A).unwrap();
+    let first = quorate_core::Machine::poll(net.node(1));
+    let is_told = matches!(
+        first,
+        Some(quorate_core::Output::Event(quorate_paxos::register::Event::Attempted { .. }))
+    );
+    assert!(is_told, "{first:?}");
+}
+
 /// Chosen, and its node has crashed before it answered: at any node it was applied.
 #[test]
 fn chosen_attempt_was_already_applied() {
