@@ -5,6 +5,7 @@
 //! | [`synod`] | Lamport 1998, 2001 | one decision; the roles together or apart; flexible quorums |
 //! | [`fast`] | Lamport 2006 | one decision, two message delays after the proposal |
 //! | [`multi`] | Lamport 1998; van Renesse and Altinbuken 2015; Ng, Haridi and Carbone 2023 | a log: Multi-Paxos with a leader that reaches a quorum |
+//! | [`register`] | Rystsov 2018 | registers by key, which any node changes: no log and no leader (CASPaxos) |
 //!
 //! Any of it runs without a heap, in memory that is known at compile time.
 //!

@@ -21,6 +21,7 @@ mod subject;
 pub use modelled::{Layout, ModelledSynod};
 pub use node::{Node, Role};
 pub use oracle::Oracle;
+pub use register::hostile as register_hostile;
 pub use register::{
     REGISTER_MARKS, RegisterOnHeap, RegisterOnInline, RegisterSubject, Update,
     settle_us as register_settle_us,

@@ -3,7 +3,16 @@
 //! `SEEDS=8000 cargo test --release -p quorate-paxos-sim --test all register -- --nocapture` looks further.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use quorate_paxos_sim::{REGISTER_MARKS, RegisterOnHeap, RegisterOnInline};
+#[path = "../../../fuzz/replay.rs"]
+mod corpus;
+
+use corpus::replay;
+use quorate_core::{Declared, Rng};
+use quorate_paxos::register::Message;
+use quorate_paxos_sim::{
+    REGISTER_MARKS, RegisterOnHeap, RegisterOnInline, register_hostile as hostile,
+};
+use quorate_sim::hostile::Outcomes;
 use quorate_sim::{Campaign, Subject, run, run_comparing_drain};
 
 /// Even seeds have the heap storage, odd ones the inline storage.
@@ -40,4 +49,28 @@ fn drain_of_registers_matches_poll() {
     }
     (1..=3).for_each(check::<RegisterOnHeap>);
     (1..=3).for_each(check::<RegisterOnInline>);
+}
+
+#[test]
+fn register_corpus_passes() {
+    replay("paxos_register", hostile::inputs);
+}
+
+#[test]
+fn random_inputs_to_registers_pass() {
+    let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    let mut rng = Rng::new(1);
+    let mut outcomes = Outcomes::default();
+    for round in 0..rounds.unwrap_or(4_000) {
+        let len = rng.below(200) as usize;
+        let data: Vec<u8> = (0..len).map(|_| rng.next_u64() as u8).collect();
+        hostile::decode(&data).unwrap_or_else(|what| panic!("round {round}: {what}\n{data:?}"));
+        let result = hostile::outcomes(&data);
+        outcomes.merge(result.unwrap_or_else(|what| panic!("round {round}: {what}\n{data:?}")));
+    }
+    println!("{outcomes}");
+    let mut names = Message::SHAPE.variants.iter().map(|variant| variant.name);
+    let accepted = names.all(|name| outcomes.accepted(name) >= 20);
+    let rejected = outcomes.rejected_kinds();
+    assert!(accepted && rejected >= 20, "{rejected} kinds of rejections\n{outcomes}");
 }

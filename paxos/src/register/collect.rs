@@ -378,9 +378,8 @@ impl<S: Storage, C: Changes> Register<S, C> {
 
     /// A collecting request has come to an end of its own.
     pub(super) fn end_failed_claims(&mut self) {
-        let is_over = |slot: &super::slot::Slot<S>| {
-            slot.collects && matches!(slot.phase, Phase::Done(_))
-        };
+        let is_over =
+            |slot: &super::slot::Slot<S>| slot.collects && matches!(slot.phase, Phase::Done(_));
         if self.slots.iter().any(is_over) {
             self.abandon_collection();
         }

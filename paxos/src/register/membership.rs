@@ -559,7 +559,8 @@ impl<S: Storage> Membership<S> {
             self.restored.clear();
         }
         let is_waiting = present == u8::MAX;
-        let seat = Seat { is_waiting, ..Seat::new(node, if is_waiting { 0 } else { present }, next) };
+        let seat =
+            Seat { is_waiting, ..Seat::new(node, if is_waiting { 0 } else { present }, next) };
         self.restored.push(seat).map_err(|_| Corrupt::Full)
     }
 

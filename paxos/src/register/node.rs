@@ -71,6 +71,7 @@ pub struct Register<S: Storage, C: Changes = NoChanges> {
     pub(super) durable: Ticket,
     /// The version of the membership that it was set up with is due to be written, with that it was.
     founding_due: bool,
+    founding_ticket: Ticket,
     founding_version: u64,
     pub(super) founded: bool,
     rejections: Rejections,
@@ -162,6 +163,7 @@ impl<S: Storage, C: Changes> Register<S, C> {
             tickets: Tickets::default(),
             durable: Ticket::default(),
             founding_due: false,
+            founding_ticket: Ticket::default(),
             founding_version: 0,
             founded: false,
             rejections: Rejections::default(),
@@ -302,7 +304,8 @@ impl<S: Storage, C: Changes> Register<S, C> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn cancel(&mut self, request: Request) -> Option<Cancelled> {
-        let is_it = |slot: &&mut Slot<S>| slot.is_open() && !slot.collects && slot.request == request;
+        let is_it =
+            |slot: &&mut Slot<S>| slot.is_open() && !slot.collects && slot.request == request;
         let slot = self.slots.iter_mut().find(is_it)?;
         let attempt = slot.attempt();
         slot.free();
@@ -581,14 +584,16 @@ impl<S: Storage, C: Changes> Register<S, C> {
             _ => cell.handle_prepare(from, ballot),
         }
         self.cells.queue(place);
-        let last = if let Message::Accept { next, .. } = message { next.round } else { ballot.round };
+        let last =
+            if let Message::Accept { next, .. } = message { next.round } else { ballot.round };
         self.see(last);
         Ok(())
     }
 
     fn take_record(&mut self) -> Option<(Ticket, Written)> {
         if core::mem::take(&mut self.founding_due) {
-            return Some((self.tickets.issue(), Written::Founded));
+            self.founding_ticket = self.tickets.issue();
+            return Some((self.founding_ticket, Written::Founded));
         }
         if let Some(at) = self.config_due {
             self.config_ticket = self.tickets.issue();
@@ -649,12 +654,14 @@ impl<S: Storage, C: Changes> Register<S, C> {
     }
 
     fn take_answered(&self) -> Option<usize> {
-        let is_answered =
-            |slot: &Slot<S>| !slot.collects && matches!(slot.phase, Phase::Done(_));
+        let is_answered = |slot: &Slot<S>| !slot.collects && matches!(slot.phase, Phase::Done(_));
         self.slots.iter().position(is_answered)
     }
 
     fn plan_send(&mut self) -> Option<(usize, Plan)> {
+        if self.founding_due || self.founding_ticket > self.durable {
+            return None; // it has not been set up before that is on disk
+        }
         let me = self.membership.me();
         let is_open = self.is_configured() && !self.aged_due && self.aged_ticket <= self.durable;
         for to in self.membership.places().filter(|to| *to != me) {

@@ -181,7 +181,8 @@ impl<S: Storage> Slot<S> {
     ) -> Result<(), Rejected> {
         if let Some(state) = state {
             if state.ballot >= self.ballot
-                || (state.ballot == self.best && (State { ballot: self.ballot, ..state }) != self.state())
+                || (state.ballot == self.best
+                    && (State { ballot: self.ballot, ..state }) != self.state())
             {
                 return Err(Rejected::Impossible);
             }

@@ -14,7 +14,8 @@ fn stable_proposer_takes_one_round_trip() {
         let others = n as usize - 1;
         net.set(1, b"a");
         net.settle();
-        let first = [("Accept", others), ("Accepted", others), ("Prepare", others), ("Promise", others)];
+        let first =
+            [("Accept", others), ("Accepted", others), ("Prepare", others), ("Promise", others)];
         assert_eq!(net.sent, first.into(), "{n} nodes");
         assert_eq!((1..=n).map(|id| net.hosts[&id].syncs).collect::<Vec<_>>(), vec![2; n as usize]);
         for change in [Change::Set { value: b"b" }, Change::Read, Change::Delete] {

@@ -2,7 +2,9 @@
 
 use quorate_core::{Corrupt, Machine, NodeId, Rejected};
 use quorate_paxos::Ballot;
-use quorate_paxos::register::{Change, Config, Message, NoChanges, Record, Register, State, SubmitError};
+use quorate_paxos::register::{
+    Change, Config, Message, NoChanges, Record, Register, State, SubmitError,
+};
 
 use super::net::{Net, Storage};
 use crate::common::ballot;
@@ -138,9 +140,9 @@ fn rounds_come_to_an_end() {
                 while let Some(output) = node.poll() {
                     match output {
                         quorate_core::Output::Persist(ticket, _) => last = Some(ticket),
-                        quorate_core::Output::Event(
-                            quorate_paxos::register::Event::Answered { .. },
-                        ) => answers += 1,
+                        quorate_core::Output::Event(quorate_paxos::register::Event::Answered {
+                            ..
+                        }) => answers += 1,
                         _ => {}
                     }
                 }

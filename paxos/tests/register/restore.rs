@@ -46,13 +46,8 @@ fn records_do_not_go_back() {
     );
     assert_eq!(node.restore(Record::Erased { key: b"k" }), Ok(()));
     assert_eq!(node.restore(promised(ballot(1, 1))), Ok(()), "it is another one");
-    let configured = |version, stage, next| Record::Configured {
-        version,
-        stage,
-        present: None,
-        next,
-        floor: 0,
-    };
+    let configured =
+        |version, stage, next| Record::Configured { version, stage, present: None, next, floor: 0 };
     let sizes = Some(Sizes::majority(3));
     assert_eq!(node.restore(configured(1, 3, sizes)), Err(Corrupt::Malformed));
     assert_eq!(node.restore(configured(1, 1, None)), Err(Corrupt::Malformed));
@@ -97,7 +92,8 @@ fn every_prefix_is_restored() {
             for record in &disk[..len] {
                 node.restore(Record::from_slice(record).unwrap()).unwrap();
             }
-            let checkpoint: Vec<Vec<u8>> = node.checkpoint().map(|record| record.to_vec()).collect();
+            let checkpoint: Vec<Vec<u8>> =
+                node.checkpoint().map(|record| record.to_vec()).collect();
             let mut again = net.fresh(id);
             for record in &checkpoint {
                 again.restore(Record::from_slice(record).unwrap()).unwrap();

@@ -24,7 +24,12 @@ fn crash_after_accepts(net: &mut Net, to: &[u64], change: Change<'_>) -> Attempt
     attempt
 }
 
-fn retry(net: &mut Net, id: u64, change: Change<'_>, attempt: Attempt) -> (Outcome, Option<Vec<u8>>) {
+fn retry(
+    net: &mut Net,
+    id: u64,
+    change: Change<'_>,
+    attempt: Attempt,
+) -> (Outcome, Option<Vec<u8>>) {
     let now = net.now;
     let request = net.node(id).retry(now, b"k", change, attempt).unwrap();
     net.poll(id);

@@ -39,10 +39,7 @@ fn encoding_is_stable() {
             Message::Accept { key, state: tombstone, next: ballot(3, 300), age: 7 },
             "02016b03ac0202010003ac0207",
         ),
-        (
-            Message::Accepted { key, ballot: ballot(1, 2), promised: ballot(2, 2) },
-            "03016b01020202",
-        ),
+        (Message::Accepted { key, ballot: ballot(1, 2), promised: ballot(2, 2) }, "03016b01020202"),
         (Message::Conflict { key, promised: ballot(3, 300) }, "04016b03ac02"),
         (Message::Collect { key, tombstone: ballot(1, 2), version: 300 }, "05016b0102ac02"),
         (Message::Collected { tombstone: ballot(1, 2) }, "060102"),

@@ -24,7 +24,10 @@ struct Operation {
 pub(crate) enum Asked {
     Read,
     Set(u64),
-    Swap { expected: Option<u64>, value: u64 },
+    Swap {
+        expected: Option<u64>,
+        value: u64,
+    },
     Delete,
     /// Sets the value if there is one.
     Update(u64),

@@ -4,6 +4,7 @@
 
 mod disk;
 mod history;
+pub mod hostile;
 mod operator;
 mod subject;
 

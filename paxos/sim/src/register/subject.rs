@@ -38,7 +38,11 @@ impl Changes for Update {
         out: &mut V,
     ) -> Effect {
         let is_meant = number == 16 && present.is_some();
-        if is_meant && out.extend_from_slice(argument).is_ok() { Effect::Set } else { Effect::Refuse }
+        if is_meant && out.extend_from_slice(argument).is_ok() {
+            Effect::Set
+        } else {
+            Effect::Refuse
+        }
     }
 }
 
@@ -440,8 +444,7 @@ impl<S: Storage> Subject for RegisterSubject<S> {
             _ => (majority, majority),
         };
         let quorums = Quorums::flexible(count, one, two).unwrap_or(Quorums::majority(count));
-        let members: Vec<Member> =
-            (1..=acceptors).map(|id| Member::new(NodeId::new(id))).collect();
+        let members: Vec<Member> = (1..=acceptors).map(|id| Member::new(NodeId::new(id))).collect();
         let preset = Config {
             max_members: 7,
             max_keys: KEYS,
