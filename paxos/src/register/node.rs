@@ -617,7 +617,7 @@ impl<S: Storage, C: Changes> Register<S, C> {
         }
         let mut at = 0;
         while let Some(&place) = self.cells.work.get(at) {
-            let Some(cell) = self.cells.get_mut(index(place)) else { return None };
+            let cell = self.cells.get_mut(index(place))?;
             let due = cell.due;
             if cell.is_used && !matches!(due, Due::Nothing | Due::Erasing) {
                 cell.due = if due == Due::Erase { Due::Erasing } else { Due::Nothing };
@@ -679,7 +679,7 @@ impl<S: Storage, C: Changes> Register<S, C> {
         let Self { cells, membership, durable, .. } = self;
         let mut at = 0;
         while let Some(place) = cells.work.get(at).map(|place| index(*place)) {
-            let Some(cell) = cells.get_mut(place) else { return None };
+            let cell = cells.get_mut(place)?;
             let is_quiet = !cell.is_used || cell.due == Due::Nothing && !cell.is_asked();
             if is_quiet {
                 cell.is_queued = false;

@@ -263,7 +263,7 @@ impl Net {
 
     pub(crate) fn answer(&mut self, id: u64, request: Request) -> Answer {
         self.run_until(|net| net.hosts[&id].answers.contains_key(&request));
-        self.hosts[&id].answers.get(&request).cloned().expect("no answer")
+        self.hosts[&id].answers.get(&request).cloned().unwrap()
     }
 
     pub(crate) fn set(&mut self, id: u64, value: &[u8]) -> Ballot {
@@ -314,7 +314,7 @@ impl Net {
         self.node(id).collect(now, b"k").unwrap();
         let before = self.hosts[&id].collected.len();
         self.run_until(|net| net.hosts[&id].collected.len() > before);
-        let (key, erased) = self.hosts[&id].collected.last().expect("no answer").clone();
+        let (key, erased) = self.hosts[&id].collected.last().unwrap().clone();
         assert_eq!(key, b"k");
         erased
     }
