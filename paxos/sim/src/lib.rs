@@ -10,6 +10,7 @@ mod disk;
 pub mod hostile;
 #[cfg(feature = "model")]
 mod modelled;
+pub mod multi;
 mod node;
 mod oracle;
 mod parse;

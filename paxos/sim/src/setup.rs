@@ -70,6 +70,31 @@ impl Setup {
         setup
     }
 
+    /// Draws one of a log, in which each node has all roles, or learns: most runs have none of those.
+    pub(crate) fn draw_log(rng: &mut Rng, nodes: usize) -> Self {
+        let learners = if nodes > 1 && rng.chance(1, 4) { rng.range(1, nodes as u64) } else { 0 };
+        let mut roles = vec![Roles::ALL; nodes];
+        for _ in 0..learners {
+            if let Some(roles) = roles.get_mut(rng.below(nodes as u64) as usize) {
+                *roles = Roles::LEARNER;
+            }
+        }
+        if !roles.contains(&Roles::ALL) {
+            roles.fill(Roles::ALL);
+        }
+        let ids = (1..=nodes as u64).map(NodeId::new);
+        let members = ids.zip(roles).map(|(id, roles)| Member::new(id).with_roles(roles)).collect();
+        let mut setup = Self {
+            members,
+            quorums: Quorums::majority(0),
+            fast: None,
+            config: Config::lan(),
+            kind: Kind::Votes([0, 0]),
+        };
+        setup.draw_quorums(rng);
+        setup
+    }
+
     fn draw_quorums(&mut self, rng: &mut Rng) {
         let acceptors = self.acceptors().count();
         let voters = acceptors as u8;

@@ -1,6 +1,9 @@
 //! The tests of Paxos in the simulator: `cargo xtask mutants` runs them with each mutant that the tests beside the machines let
 //! pass.
 
+#[path = "../../../fuzz/replay.rs"]
+mod corpus;
 mod hostile;
 mod register;
+mod multi;
 mod seeds;

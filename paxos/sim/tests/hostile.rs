@@ -1,10 +1,7 @@
 //! Hostile inputs to nodes of Paxos: random ones, and the corpus that fuzzing left behind (`cargo xtask fuzz`).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "../../../fuzz/replay.rs"]
-mod corpus;
-
-use corpus::replay;
+use crate::corpus::replay;
 use quorate_core::{Declared, Rng};
 use quorate_paxos::synod::Message;
 use quorate_paxos_sim::hostile;

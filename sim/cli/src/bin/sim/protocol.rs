@@ -70,6 +70,13 @@ pub(crate) const PROTOCOLS: &[Protocol] = &[
         required_marks: paxos::REQUIRED_MARKS,
         times_elections: false,
     },
+    Protocol {
+        name: "multi",
+        run: run_multi,
+        shrink: None,
+        required_marks: paxos::multi::REQUIRED_MARKS,
+        times_elections: true,
+    },
 ];
 
 /// Even seeds use the heap storage, odd ones the inline storage with small limits.
@@ -136,6 +143,15 @@ fn run_paxos(seed: u64, nodes: Option<usize>, trace: bool) -> Result<Report, Vio
         1 => name("one decision", run::<paxos::OnInline>(seed, nodes, trace)),
         2 => name("registers", run::<paxos::RegisterOnHeap>(seed, nodes, trace)),
         _ => name("registers", run::<paxos::RegisterOnInline>(seed, nodes, trace)),
+    }
+}
+
+/// Even seeds use the heap storage, odd ones the inline storage with small limits.
+fn run_multi(seed: u64, nodes: Option<usize>, trace: bool) -> Result<Report, Violation> {
+    if seed.is_multiple_of(2) {
+        run::<paxos::multi::OnHeap>(seed, nodes, trace)
+    } else {
+        run::<paxos::multi::OnInline>(seed, nodes, trace)
     }
 }
 

@@ -1,0 +1,108 @@
+use std::collections::BTreeMap;
+
+use super::parse::{Ballot, Entry, Kind, NONE, Run, Slot, Written};
+
+/// What the records of a node amount to.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub(super) struct Disk {
+    pub(super) is_founded: bool,
+    pub(super) promised: Ballot,
+    /// All slots up to here are chosen.
+    pub(super) commit: Slot,
+    pub(super) snapshot: Slot,
+    pub(super) compacted: Slot,
+    /// The last vote for each slot after the compacted ones; without a ballot for what was learned to be chosen.
+    pub(super) votes: BTreeMap<Slot, (Ballot, Entry)>,
+}
+
+impl Disk {
+    /// A record is durable, and follows those before it. What it says of votes is for the oracle to judge.
+    pub(super) fn apply(&mut self, record: &Written) -> Result<(), String> {
+        match record {
+            Written::Promised(ballot) if *ballot < self.promised => {
+                Err(format!("promises {ballot:?} after {:?}", self.promised))
+            }
+            Written::Snapshot { slot, .. } if *slot < self.snapshot => {
+                Err(format!("has a snapshot of {slot} after one of {}", self.snapshot))
+            }
+            _ => self.load(record),
+        }
+    }
+
+    /// The same, of a record of a checkpoint.
+    pub(super) fn load(&mut self, record: &Written) -> Result<(), String> {
+        match record {
+            Written::Founded => self.is_founded = true,
+            Written::Promised(ballot) => self.promised = self.promised.max(*ballot),
+            Written::Accepted { ballot, commit, run } => {
+                let chosen = self.commit;
+                self.promised = self.promised.max(*ballot);
+                self.commit = self.commit.max(*commit);
+                self.vote(*ballot, run, chosen)?;
+                if *commit > self.last_entry().max(chosen) {
+                    return Err(format!("has {commit} chosen, which it does not have: {record:?}"));
+                }
+            }
+            Written::Snapshot { slot, compacted } => {
+                if compacted > slot {
+                    return Err(format!("compacts {compacted} with a snapshot of {slot}"));
+                }
+                self.snapshot = *slot;
+                self.commit = self.commit.max(*slot);
+                self.compacted = self.compacted.max(*compacted);
+                self.votes = self.votes.split_off(&(self.compacted + 1));
+            }
+        }
+        Ok(())
+    }
+
+    fn vote(&mut self, ballot: Ballot, run: &Run, chosen: Slot) -> Result<(), String> {
+        for (slot, entry) in run.iter().filter(|(slot, _)| *slot > self.compacted) {
+            let before = self.votes.get(&slot);
+            if entry.kind == Kind::Hole {
+                return Err(format!("has a hole at {slot} in place of {before:?}"));
+            }
+            // in which ballot what is chosen was voted for counts no more
+            if let Some((earlier, other)) = before.filter(|(_, other)| *other != entry)
+                && (slot <= chosen || (*earlier == ballot && slot > self.commit))
+            {
+                return Err(format!("has {entry:?} at {slot} in place of {other:?} in {ballot:?}"));
+            }
+            self.votes.insert(slot, (ballot, entry));
+        }
+        Ok(())
+    }
+
+    /// The last slot that has an entry.
+    fn last_entry(&self) -> Slot {
+        self.votes.last_key_value().map_or(0, |(slot, _)| *slot)
+    }
+
+    /// The last slot that has a vote, or is chosen.
+    pub(super) fn last(&self) -> Slot {
+        self.last_entry().max(self.commit)
+    }
+
+    /// The entry at a slot.
+    pub(super) fn entry(&self, slot: Slot) -> Option<Entry> {
+        self.votes.get(&slot).map(|(_, entry)| *entry)
+    }
+
+    /// What another has that is lost here.
+    pub(super) fn misses(&self, other: &Self) -> Option<String> {
+        if self.promised < other.promised
+            || self.commit < other.commit
+            || self.is_founded < other.is_founded
+            || self.snapshot < other.snapshot
+        {
+            return Some(format!("{other:?}"));
+        }
+        let is_lost = |(slot, (ballot, entry)): &(&Slot, &(Ballot, Entry))| {
+            **slot > self.compacted
+                && !self.votes.get(*slot).is_some_and(|(now, same)| {
+                    (same == entry && (now >= ballot || **slot <= self.commit)) || now > ballot
+                })
+        };
+        other.votes.iter().find(is_lost).map(|vote| format!("{vote:?}"))
+    }
+}

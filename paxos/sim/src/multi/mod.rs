@@ -1,0 +1,73 @@
+//! Multi-Paxos under every fault there is: one entry is chosen for each slot at most, all applications are given the same, and reads are
+//! linearizable; once faults stop, a node leads and all is decided.
+//!
+//! A seed draws who votes and who learns, majorities, flexible and weighted quorums, grids, the times and the limits. The oracle reads the
+//! records that are durable, the messages that leave and the entries with a parser of its own.
+
+mod application;
+mod disk;
+pub mod hostile;
+mod oracle;
+mod parse;
+mod subject;
+
+pub use subject::MultiSubject;
+
+use quorate_paxos::{Heap, multi::Inline};
+
+/// Everything on the heap.
+pub type OnHeap = MultiSubject<Heap>;
+
+/// Everything in the machines, in a log that is often full.
+pub type OnInline = MultiSubject<Inline<7, 4096, 96, 100>>;
+
+/// What must happen in a campaign of some length.
+pub const REQUIRED_MARKS: &[&str] = &[
+    "became leader",
+    "chosen entries sent",
+    "chosen in a later ballot than it was proposed in",
+    "checkpoint",
+    "commit moved",
+    "crash after a send",
+    "crash before a sync",
+    "crash between a sync and its ticket",
+    "crash after a swap",
+    "crash before a swap",
+    "crash as leader",
+    "crash as the commit moves",
+    "crash while receiving a snapshot",
+    "crash while sending a snapshot",
+    "disk damaged",
+    "disk erased in the middle",
+    "disk erased while all are there",
+    "entry adopted",
+    "flexible quorums",
+    "grid",
+    "leaderless",
+    "log full",
+    "log full: compacted",
+    "message delayed by bulk",
+    "no-op chosen",
+    "no-op proposed",
+    "partial partition: chain",
+    "partial partition: constrained election",
+    "partial partition: quorum loss",
+    "preempted",
+    "proposal applied",
+    "proposal lost",
+    "proposal told to be dropped",
+    "query",
+    "quorums of one size",
+    "read answered",
+    "restarted after a message",
+    "restored with votes",
+    "roles apart",
+    "snapshot chunk",
+    "snapshot installed",
+    "snapshot refused",
+    "snapshot taken",
+    "snapshot wanted",
+    "too much under way",
+    "votes told",
+    "weighted votes",
+];

@@ -1,0 +1,670 @@
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use quorate_log::{Proposal, ReadId};
+use quorate_sim::Marks;
+
+use super::disk::Disk;
+use super::parse::{Ballot, Entry, Heartbeat, Kind, NONE, Run, Said, Slot, Written};
+use crate::Setup;
+use crate::setup::For;
+
+/// What is on the disks and what was said: whether each slot has one entry, and nobody says what its disk does not hold.
+pub(super) struct Oracle {
+    pub(super) setup: Setup,
+    disks: Vec<Disk>,
+    /// What a disk held before a checkpoint of which the records are being read.
+    replaced: Vec<Option<Disk>>,
+    is_erased: Vec<bool>,
+    /// How often each node was started.
+    life: Vec<u64>,
+    /// The life in which each ballot was prepared.
+    prepared: BTreeMap<Ballot, u64>,
+    /// Of each ballot: who promised it on record, and the votes in lower ballots at that time.
+    promises: BTreeMap<Ballot, BTreeMap<usize, Promised>>,
+    /// The entry that was proposed for each slot in each ballot.
+    values: BTreeMap<Slot, BTreeMap<Ballot, Entry>>,
+    /// Who voted for that on record.
+    voters: BTreeMap<(Slot, Ballot), BTreeSet<usize>>,
+    /// Votes of which a candidate was told: which candidate, the slot and the ballot.
+    told: HashSet<(usize, Slot, Ballot)>,
+    /// The ballot that each epoch belongs to.
+    epochs: BTreeMap<u64, Ballot>,
+    chosen: BTreeMap<Slot, (Ballot, Entry)>,
+    /// All slots up to here are chosen.
+    chosen_through: Slot,
+    /// What each application proposed: by the number of the command.
+    operations: BTreeMap<u64, Operation>,
+    /// The command that was proposed at each place.
+    places: BTreeMap<(Slot, u64), u64>,
+    /// The last slot that any application has applied.
+    applied: Slot,
+    /// The digest of the state of any application that has applied so many slots.
+    digests: Vec<u64>,
+    /// Reads that each node has accepted and not answered: what had been applied anywhere when they were asked for.
+    reads: Vec<Vec<(ReadId, Slot)>>,
+    pub(super) marks: Marks,
+}
+
+/// What an acceptor had voted for when it promised.
+#[derive(Clone, Debug)]
+struct Promised {
+    commit: Slot,
+    votes: BTreeMap<Slot, (Ballot, Entry)>,
+}
+
+/// A command that an application proposed.
+#[derive(Clone, Copy, Debug)]
+struct Operation {
+    node: usize,
+    place: Proposal,
+    is_dropped: bool,
+}
+
+/// Whether something holds, or what does not.
+type Checked = Result<(), String>;
+
+/// How many ballots are remembered by their promises.
+const BALLOTS: usize = 64;
+
+impl Oracle {
+    pub(super) fn new(setup: Setup) -> Self {
+        let nodes = setup.members.len();
+        let mut marks = Marks::default();
+        setup.marks().for_each(|mark| marks.hit(mark));
+        Self {
+            setup,
+            disks: vec![Disk::default(); nodes],
+            replaced: vec![None; nodes],
+            is_erased: vec![false; nodes],
+            life: vec![0; nodes],
+            prepared: BTreeMap::new(),
+            promises: BTreeMap::new(),
+            values: BTreeMap::new(),
+            voters: BTreeMap::new(),
+            told: HashSet::new(),
+            epochs: BTreeMap::new(),
+            chosen: BTreeMap::new(),
+            chosen_through: 0,
+            operations: BTreeMap::new(),
+            places: BTreeMap::new(),
+            applied: 0,
+            digests: vec![0],
+            reads: vec![Vec::new(); nodes],
+            marks,
+        }
+    }
+
+    /// All slots up to here are chosen.
+    pub(super) const fn chosen_through(&self) -> Slot {
+        self.chosen_through
+    }
+
+    /// The last slot for which anything was chosen.
+    pub(super) fn last_chosen(&self) -> Slot {
+        self.chosen.last_key_value().map_or(0, |(slot, _)| *slot)
+    }
+
+    pub(super) fn disk(&self, node: usize) -> &Disk {
+        &self.disks[node]
+    }
+
+    pub(super) fn is_erased(&self, node: usize) -> bool {
+        self.is_erased[node]
+    }
+
+    /// The nodes that can still promise and vote.
+    pub(super) fn remember(&self) -> impl Iterator<Item = usize> {
+        (0..self.disks.len()).filter(|&node| !self.is_erased[node])
+    }
+
+    /// A node has crashed.
+    pub(super) fn crashed(&mut self, node: usize) {
+        self.life[node] += 1;
+        self.reads[node].clear();
+    }
+
+    /// The records of a node are about to be replaced by those of a checkpoint.
+    pub(super) fn replaced(&mut self, node: usize) {
+        self.replaced[node] = Some(core::mem::take(&mut self.disks[node]));
+    }
+
+    /// The disk of a node was erased.
+    pub(super) fn erased(&mut self, node: usize) {
+        self.replaced[node] = None;
+        self.disks[node] = Disk::default();
+        self.is_erased[node] = true;
+    }
+
+    /// A checkpoint has lost nothing.
+    pub(super) fn check_checkpoint(&mut self, node: usize) -> Checked {
+        let Some(before) = self.replaced[node].take() else { return Ok(()) };
+        let disk = &self.disks[node];
+        if let Some(lost) = disk.misses(&before) {
+            return Err(format!("the checkpoint of node {} loses {lost}: {disk:?}", node + 1));
+        }
+        // what was on its way to the disk is there now
+        let disk = disk.clone();
+        if disk.promised > before.promised {
+            self.remember_promise(node, disk.promised);
+        }
+        for (slot, (ballot, entry)) in disk.votes.range(disk.commit + 1..) {
+            if before.votes.get(slot) != Some(&(*ballot, *entry)) && *ballot == disk.promised {
+                self.voted(node, *slot, *ballot, *entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_acceptor(&self, node: usize) -> bool {
+        self.setup.acceptors().any(|one| one == node)
+    }
+
+    /// A record is made.
+    pub(super) fn issued(&mut self, node: usize, record: &Written) -> Checked {
+        self.check_checkpoint(node)?;
+        let name = node + 1;
+        if self.is_erased[node] {
+            let ballot = match record {
+                Written::Founded => return Err(format!("node {name} was erased, and is founded")),
+                Written::Promised(ballot) | Written::Accepted { ballot, .. } => *ballot,
+                Written::Snapshot { .. } => NONE,
+            };
+            if ballot != NONE && self.is_acceptor(node) {
+                return Err(format!("node {name} was erased, and writes {record:?}"));
+            }
+        }
+        match record {
+            Written::Accepted { ballot, commit, run } => {
+                self.check_commit(node, *commit)?;
+                for (slot, entry) in run.iter() {
+                    self.check_record(node, *ballot, slot, entry)?;
+                }
+                Ok(())
+            }
+            Written::Snapshot { slot, .. } => self.check_commit(node, *slot),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_record(&mut self, node: usize, ballot: Ballot, slot: Slot, entry: Entry) -> Checked {
+        let name = node + 1;
+        if entry.kind == Kind::Hole {
+            return Err(format!("node {name} writes a hole at {slot}"));
+        }
+        let chosen = self.chosen.get(&slot).map(|(_, chosen)| *chosen);
+        if chosen == Some(entry) {
+            return Ok(());
+        }
+        if ballot == NONE {
+            return Err(format!("node {name} learns {entry:?} at {slot}, chosen is {chosen:?}"));
+        }
+        let is_vote = ballot >= self.disks[node].promised;
+        if ballot.1 == node as u64 + 1 && is_vote {
+            // its own vote may be on record before it has asked anybody
+            return self.propose_in(node, ballot, slot, entry);
+        }
+        let value = self.values.get(&slot).and_then(|values| values.get(&ballot));
+        if value == Some(&entry) {
+            return Ok(());
+        }
+        Err(format!("node {name} votes at {slot} in {ballot:?} for {entry:?}, asked was {value:?}"))
+    }
+
+    /// A record is durable.
+    pub(super) fn durable(&mut self, node: usize, record: &Written) -> Checked {
+        let name = |what: String| format!("node {} {what}", node + 1);
+        if self.replaced[node].is_some() {
+            return self.disks[node].load(record).map_err(name);
+        }
+        let (promised, commit) = (self.disks[node].promised, self.disks[node].commit);
+        if let Written::Promised(ballot) | Written::Accepted { ballot, .. } = record
+            && *ballot > promised
+        {
+            self.remember_promise(node, *ballot);
+        }
+        let votes = self.disks[node].votes.clone();
+        self.disks[node].apply(record).map_err(name)?;
+        if let Written::Accepted { ballot, run, .. } = record {
+            for (slot, entry) in run.iter() {
+                if self.chosen.get(&slot).is_some_and(|(_, chosen)| *chosen == entry) {
+                    continue;
+                }
+                if let Some((higher, _)) = votes.get(&slot).filter(|(voted, _)| voted > ballot) {
+                    return Err(name(format!("votes at {slot} in {ballot:?} after {higher:?}")));
+                }
+                if *ballot >= promised {
+                    self.voted(node, slot, *ballot, entry)?;
+                } else if self.told.contains(&(node, slot, *ballot)) {
+                    // a candidate has taken over the vote of another, which counts for nothing
+                    self.marks.hit("vote of another copied");
+                } else if self.is_acceptor(node) {
+                    return Err(name(format!(
+                        "votes at {slot} in {ballot:?} after it promised {promised:?}"
+                    )));
+                }
+            }
+        }
+        let disk = &self.disks[node];
+        for slot in commit.max(disk.snapshot) + 1..=disk.commit {
+            let chosen = self.chosen.get(&slot).map(|(_, chosen)| *chosen);
+            if chosen.is_none() || chosen != disk.entry(slot) {
+                let vote = disk.votes.get(&slot);
+                return Err(name(format!("takes {vote:?} at {slot} for chosen, not {chosen:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn remember_promise(&mut self, node: usize, ballot: Ballot) {
+        if self.is_erased[node] || !self.is_acceptor(node) {
+            return;
+        }
+        let disk = &self.disks[node];
+        let votes = disk.votes.range(disk.commit + 1..).filter(|(_, vote)| vote.0 < ballot);
+        let votes = votes.map(|(slot, vote)| (*slot, *vote)).collect();
+        let promised = Promised { commit: disk.commit, votes };
+        self.promises.entry(ballot).or_default().entry(node).or_insert(promised);
+        while self.promises.len() > BALLOTS {
+            self.promises.pop_first();
+        }
+    }
+
+    /// A vote is on record.
+    fn voted(&mut self, node: usize, slot: Slot, ballot: Ballot, entry: Entry) -> Checked {
+        if self.is_erased[node] || !self.is_acceptor(node) {
+            return Ok(());
+        }
+        let voters = self.voters.entry((slot, ballot)).or_default();
+        voters.insert(node);
+        let has = |node: usize| voters.contains(&node);
+        if self.setup.is_quorum(For::Votes, has) {
+            return self.choose(slot, ballot, entry);
+        }
+        Ok(())
+    }
+
+    /// A quorum has voted for an entry in a ballot.
+    fn choose(&mut self, slot: Slot, ballot: Ballot, entry: Entry) -> Checked {
+        match self.chosen.get(&slot) {
+            Some((first, other)) if *other != entry => {
+                return Err(format!(
+                    "slot {slot}: {entry:?} is chosen in {ballot:?}, {other:?} was in {first:?}"
+                ));
+            }
+            Some(_) => return Ok(()),
+            None => {}
+        }
+        let values = self.values.entry(slot).or_default();
+        if let Some((later, other)) = values.range(ballot..).find(|(_, other)| **other != entry) {
+            return Err(format!(
+                "slot {slot}: {entry:?} is chosen in {ballot:?}, proposed was {other:?} in {later:?}"
+            ));
+        }
+        match entry.kind {
+            Kind::Hole => return Err(format!("a hole is chosen at {slot}")),
+            Kind::NoOp => self.marks.hit("no-op chosen"),
+            Kind::Command if self.epochs.get(&entry.epoch) != Some(&ballot) => {
+                self.marks.hit("chosen in a later ballot than it was proposed in");
+            }
+            _ => {}
+        }
+        if slot > self.chosen_through + 1 {
+            self.marks.hit("chosen out of order");
+        }
+        if let Some(operation) = self.operations.get(&entry.operation)
+            && operation.is_dropped
+            && entry.kind == Kind::Command
+        {
+            return Err(format!("{entry:?} is chosen at {slot}, and was told to be dropped"));
+        }
+        self.chosen.insert(slot, (ballot, entry));
+        while self.chosen.contains_key(&(self.chosen_through + 1)) {
+            self.chosen_through += 1;
+        }
+        Ok(())
+    }
+
+    /// A node says that all slots up to one are chosen.
+    pub(super) fn check_commit(&self, node: usize, commit: Slot) -> Checked {
+        if commit <= self.chosen_through {
+            return Ok(());
+        }
+        let through = self.chosen_through;
+        Err(format!("node {} takes {commit} for chosen, and {through} are", node + 1))
+    }
+
+    /// A leader proposes an entry in its ballot.
+    fn propose_in(&mut self, node: usize, ballot: Ballot, slot: Slot, entry: Entry) -> Checked {
+        let name = node + 1;
+        let values = self.values.entry(slot).or_default();
+        match values.get(&ballot) {
+            Some(known) if *known == entry => return Ok(()),
+            Some(known) => {
+                return Err(format!(
+                    "{known:?} and {entry:?} are both proposed at {slot} in {ballot:?}"
+                ));
+            }
+            None => {}
+        }
+        let life = self.life[node];
+        // a quorum of one needs nobody else's promise
+        let is_prepared = *self.prepared.entry(ballot).or_insert(life) == life;
+        if ballot.1 != node as u64 + 1 || !is_prepared {
+            return Err(format!("node {name} proposes in {ballot:?}, which it has not prepared"));
+        }
+        match self.chosen.get(&slot) {
+            Some((_, chosen)) if *chosen == entry => {}
+            Some((earlier, chosen)) if *earlier < ballot => {
+                return Err(format!(
+                    "{entry:?} is proposed at {slot} in {ballot:?}, chosen was {chosen:?} in {earlier:?}"
+                ));
+            }
+            _ => self.check_value(node, ballot, slot, entry)?,
+        }
+        self.values.entry(slot).or_default().insert(ballot, entry);
+        Ok(())
+    }
+
+    /// Whether an entry may be proposed in a ballot, by the promises that are on record: some quorum of them must allow it.
+    fn check_value(&mut self, node: usize, ballot: Ballot, slot: Slot, entry: Entry) -> Checked {
+        let none = BTreeMap::new();
+        let promises = self.promises.get(&ballot).unwrap_or(&none);
+        // what one of them had voted for; who knows that the slot is decided allows nothing else
+        let vote = |node: usize| -> Option<Option<(Ballot, Entry)>> {
+            let promised = promises.get(&node).filter(|promised| promised.commit < slot)?;
+            Some(promised.votes.get(&slot).copied())
+        };
+        let below = |node: usize, ballot: Ballot| {
+            vote(node).is_some_and(|vote| vote.is_none_or(|(voted, _)| voted <= ballot))
+        };
+        let same = promises.keys().filter_map(|&node| vote(node).flatten());
+        for (highest, _) in same.filter(|(_, voted)| *voted == entry) {
+            if self.setup.is_quorum(For::Promises, |node| below(node, highest)) {
+                self.marks.hit("entry adopted");
+                return Ok(());
+            }
+        }
+        let is_free = |node: usize| vote(node).is_some_and(|vote| vote.is_none());
+        if !self.setup.is_quorum(For::Promises, is_free) {
+            let votes: Vec<_> = promises.keys().map(|&node| (node + 1, vote(node))).collect();
+            return Err(format!(
+                "node {} proposes {entry:?} at {slot} in {ballot:?}, which no quorum of these allows: {votes:?}",
+                node + 1
+            ));
+        }
+        if *self.epochs.entry(entry.epoch).or_insert(ballot) != ballot {
+            return Err(format!("{entry:?} at {slot} is proposed anew in {ballot:?}"));
+        }
+        match entry.kind {
+            Kind::NoOp => {
+                self.marks.hit("no-op proposed");
+                Ok(())
+            }
+            Kind::Command => self.check_proposed(node, slot, entry),
+            _ => Err(format!("node {} proposes {entry:?} at {slot}", node + 1)),
+        }
+    }
+
+    /// A command is what the application of its leader has proposed there.
+    fn check_proposed(&self, node: usize, slot: Slot, entry: Entry) -> Checked {
+        let place = Proposal { epoch: entry.epoch, index: slot };
+        match self.operations.get(&entry.operation) {
+            Some(operation) if operation.node == node && operation.place == place => Ok(()),
+            other => Err(format!("{entry:?} at {slot} is proposed as {other:?}")),
+        }
+    }
+
+    /// A message leaves a node.
+    pub(super) fn sent(&mut self, node: usize, to: usize, said: &Said) -> Checked {
+        self.check_checkpoint(node)?;
+        let name = node + 1;
+        if to >= self.disks.len() || to == node {
+            return Err(format!("node {name} says {said:?} to node {}", to + 1));
+        }
+        let is_acceptor = self.is_acceptor(node);
+        let votes = is_acceptor && !self.is_erased[node] && self.disks[node].is_founded;
+        let needs_no_vote = match said {
+            Said::Fetch { .. } | Said::Chosen { .. } | Said::Chunk { .. } | Said::Query { .. } => true,
+            Said::Heartbeat(heartbeat) => !is_acceptor && !heartbeat.leads,
+            _ => false,
+        };
+        if !votes && !needs_no_vote {
+            return Err(format!("node {name} has no vote, and says {said:?}"));
+        }
+        match said {
+            Said::Heartbeat(heartbeat) => self.check_heartbeat(node, *heartbeat),
+            Said::Prepare { ballot, from } => self.prepare(node, *ballot, *from),
+            Said::Promise { accepted, run, .. } => {
+                self.check_promise(node, said)?;
+                self.told.extend(run.iter().map(|(slot, _)| (to, slot, *accepted)));
+                Ok(())
+            }
+            Said::Accept { ballot, commit, run } => {
+                self.check_commit(node, *commit)?;
+                for (slot, entry) in run.iter() {
+                    self.propose_in(node, *ballot, slot, entry)?;
+                }
+                Ok(())
+            }
+            Said::Accepted { ballot, through } => {
+                if *ballot < self.disks[node].promised {
+                    let promised = self.disks[node].promised;
+                    return Err(format!("node {name} says {said:?} after it promised {promised:?}"));
+                }
+                self.check_accepted(node, *ballot, *through)
+            }
+            Said::Preempted { ballot, promised } => {
+                if promised <= ballot {
+                    return Err(format!("node {name} says {said:?}"));
+                }
+                self.check_promised(node, *promised)
+            }
+            Said::Chosen { commit, run } => {
+                self.check_commit(node, *commit)?;
+                self.check_chosen(node, run)
+            }
+            Said::Chunk { snapshot } => self.check_commit(node, *snapshot),
+            Said::Answer { promised, last, .. } => {
+                let disk = &self.disks[node];
+                if disk.promised > *promised || disk.last() > *last {
+                    return Err(format!("node {name} answers {said:?}, its disk holds {disk:?}"));
+                }
+                Ok(())
+            }
+            Said::Fetch { .. } | Said::Query { .. } => Ok(()),
+        }
+    }
+
+    fn check_promised(&self, node: usize, promised: Ballot) -> Checked {
+        let disk = self.disks[node].promised;
+        if disk >= promised {
+            return Ok(());
+        }
+        Err(format!("node {} tells the promise {promised:?}, its disk holds {disk:?}", node + 1))
+    }
+
+    fn check_heartbeat(&mut self, node: usize, heartbeat: Heartbeat) -> Checked {
+        self.check_promised(node, heartbeat.promised)?;
+        self.check_commit(node, heartbeat.commit)?;
+        if heartbeat.leads {
+            self.check_leads(node, heartbeat.promised)?;
+        }
+        self.check_accepted(node, heartbeat.promised, heartbeat.through)?;
+        let last = self.disks[node].last();
+        if heartbeat.last < last {
+            return Err(format!("node {} says {heartbeat:?}, its disk ends at {last}", node + 1));
+        }
+        Ok(())
+    }
+
+    /// A node leads in a ballot of its own that a quorum has promised.
+    pub(super) fn check_leads(&mut self, node: usize, ballot: Ballot) -> Checked {
+        let life = self.life[node];
+        let is_prepared = *self.prepared.entry(ballot).or_insert(life) == life;
+        let promises = self.promises.get(&ballot);
+        let has = |node: usize| promises.is_some_and(|promises| promises.contains_key(&node));
+        if ballot.1 == node as u64 + 1 && is_prepared && self.setup.is_quorum(For::Promises, has) {
+            return Ok(());
+        }
+        let who: Vec<_> = promises.map(|promises| promises.keys().collect()).unwrap_or_default();
+        Err(format!("node {} leads in {ballot:?}, which was promised by {who:?}", node + 1))
+    }
+
+    fn prepare(&mut self, node: usize, ballot: Ballot, from: Slot) -> Checked {
+        let life = self.life[node];
+        if ballot.1 != node as u64 + 1 {
+            return Err(format!("node {} prepares {ballot:?}, which is not its", node + 1));
+        }
+        self.check_commit(node, from.saturating_sub(1))?;
+        self.check_promised(node, ballot)?;
+        if *self.prepared.entry(ballot).or_insert(life) == life {
+            return Ok(());
+        }
+        Err(format!("node {} prepares {ballot:?} again after a restart", node + 1))
+    }
+
+    /// A promise tells what the disk holds for each slot that it covers.
+    fn check_promise(&self, node: usize, said: &Said) -> Checked {
+        let Said::Promise { ballot, from, accepted, commit, last, run } = said else {
+            return Ok(());
+        };
+        self.check_promised(node, *ballot)?;
+        self.check_commit(node, *commit)?;
+        let disk = &self.disks[node];
+        let wrong = |slot: Slot| {
+            let on_disk = (disk.votes.get(&slot), disk.commit);
+            Err(format!("node {} says {said:?}, its disk holds {on_disk:?} at {slot}", node + 1))
+        };
+        if *last < disk.last() {
+            return wrong(disk.last());
+        }
+        // a page without entries tells that there are none
+        let end = if run.entries.is_empty() { last + 1 } else { run.end() };
+        let covered = |slot: &Slot| (*from.max(&(commit + 1))..end).contains(slot);
+        for slot in disk.votes.keys().filter(|slot| covered(slot)) {
+            if *slot < run.first || *slot >= run.end() {
+                return wrong(*slot);
+            }
+        }
+        for (slot, entry) in run.iter() {
+            let chosen = self.chosen.get(&slot).is_some_and(|(_, chosen)| *chosen == entry);
+            let is_told = disk.votes.get(&slot) == Some(&(*accepted, entry));
+            if !(is_told || (chosen && slot <= *commit)) {
+                return wrong(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// A node has voted in a ballot, on record, for all slots up to one that are not chosen.
+    fn check_accepted(&self, node: usize, ballot: Ballot, through: Slot) -> Checked {
+        let disk = &self.disks[node];
+        let mut slots = disk.commit.max(self.chosen_through) + 1..=through;
+        let is_missing = |slot: &Slot| disk.votes.get(slot).is_none_or(|vote| vote.0 != ballot);
+        let missing = slots.find(|slot| !self.chosen.contains_key(slot) && is_missing(slot));
+        let Some(slot) = missing else { return Ok(()) };
+        let vote = disk.votes.get(&slot);
+        Err(format!(
+            "node {} says that it voted in {ballot:?} through {through}, its disk holds {vote:?} at {slot}",
+            node + 1
+        ))
+    }
+
+    fn check_chosen(&self, node: usize, run: &Run) -> Checked {
+        for (slot, entry) in run.iter() {
+            let chosen = self.chosen.get(&slot).map(|(_, chosen)| *chosen);
+            if chosen != Some(entry) {
+                return Err(format!(
+                    "node {} tells that {entry:?} was chosen at {slot}, not {chosen:?}",
+                    node + 1
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// An application proposed a command.
+    pub(super) fn proposed(&mut self, node: usize, operation: u64, place: Proposal) -> Checked {
+        if let Some(other) = self.places.insert((place.index, place.epoch), operation) {
+            return Err(format!("{other} and {operation} are both proposed at {place:?}"));
+        }
+        self.operations.insert(operation, Operation { node, place, is_dropped: false });
+        Ok(())
+    }
+
+    /// An application was told that a command of its own never has an effect.
+    pub(super) fn dropped(&mut self, node: usize, operation: u64) -> Checked {
+        let Some(known) = self.operations.get_mut(&operation) else { return Ok(()) };
+        known.is_dropped = true;
+        let (slot, epoch) = (known.place.index, known.place.epoch);
+        match self.chosen.get(&slot) {
+            Some((_, chosen)) if chosen.epoch == epoch && chosen.operation == operation => {
+                Err(format!(
+                    "node {} is told that {operation} was dropped, which is chosen at {slot}",
+                    node + 1
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An application applies an entry, and has this digest then.
+    pub(super) fn applied(&mut self, node: usize, slot: Slot, entry: Entry, digest: u64) -> Checked {
+        self.check_commit(node, slot)?;
+        self.check_chosen(node, &Run { first: slot, entries: vec![entry] })?;
+        let disk = &self.disks[node];
+        if slot > disk.snapshot && disk.entry(slot) != Some(entry) {
+            let on_disk = disk.votes.get(&slot);
+            return Err(format!(
+                "node {} applies {entry:?} at {slot}, its disk holds {on_disk:?}",
+                node + 1
+            ));
+        }
+        self.applied = self.applied.max(slot);
+        if self.digests.len() as u64 == slot {
+            self.digests.push(digest);
+        }
+        self.check_state(node, slot, digest)
+    }
+
+    /// The application of a node has this state.
+    pub(super) fn check_state(&self, node: usize, slot: Slot, digest: u64) -> Checked {
+        if self.digests.get(slot as usize) == Some(&digest) {
+            return Ok(());
+        }
+        Err(format!("the state of node {} at {slot} is another than that of others", node + 1))
+    }
+
+    /// A node accepted a read.
+    pub(super) fn read_asked(&mut self, node: usize, id: ReadId) -> Checked {
+        if self.reads[node].last().is_some_and(|(last, _)| *last > id) {
+            return Err(format!("node {} gives reads ids that go back: {id:?}", node + 1));
+        }
+        self.reads[node].push((id, self.applied));
+        Ok(())
+    }
+
+    /// A node says that reads may be answered; its application has applied so much.
+    pub(super) fn read_ready(&mut self, node: usize, through: ReadId, applied: Slot) -> Checked {
+        let reads = &mut self.reads[node];
+        let ready: Vec<_> = reads.extract_if(.., |(id, _)| *id <= through).collect();
+        self.marks.add("read answered", ready.len() as u64);
+        match ready.iter().find(|(_, asked)| *asked > applied) {
+            None => Ok(()),
+            Some(read) => Err(format!(
+                "node {} answers {read:?} at {applied}, older than what was applied elsewhere",
+                node + 1
+            )),
+        }
+    }
+
+    /// Reads that are not answered.
+    pub(super) fn has_reads(&self, node: usize) -> bool {
+        !self.reads[node].is_empty()
+    }
+
+    /// Reads that a node accepted will not be answered.
+    pub(super) fn drop_reads(&mut self, node: usize) {
+        self.reads[node].clear();
+    }
+}

@@ -1,0 +1,4 @@
+//! The log in the simulator, and against hostile inputs.
+
+mod hostile;
+mod seeds;
