@@ -36,7 +36,9 @@ impl Application {
     pub(super) fn take_snapshot(&mut self, node: usize, padding: usize) {
         let mut bytes = vec![0; 40 + padding];
         let mut out = Writer::new(&mut bytes);
-        [self.applied, self.digest, node as u64, padding as u64].map(|number| out.u64(number));
+        for number in [self.applied, self.digest, node as u64, padding as u64] {
+            out.u64(number);
+        }
         let len = out.needed();
         bytes.truncate(len);
         bytes.extend((0..padding).map(|at| filler(self.applied, node as u64, at as u64)));

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::parse::{Ballot, Entry, Kind, NONE, Run, Slot, Written};
+use super::parse::{Ballot, Entry, Kind, Run, Slot, Written};
 
 /// What the records of a node amount to.
 #[derive(Clone, PartialEq, Default, Debug)]

@@ -402,7 +402,7 @@ impl NodeUnderTest {
         };
         let votes = self.is_founded && !self.learns;
         let needs_no_vote = match said {
-            Said::Heartbeat(_) => self.learns,
+            Said::Heartbeat(_) | Said::Accepted { .. } | Said::Preempted { .. } => self.learns,
             Said::Fetch { .. } | Said::Chosen { .. } | Said::Chunk { .. } | Said::Query { .. } => {
                 true
             }

@@ -27,6 +27,8 @@ pub(super) struct Oracle {
     voters: BTreeMap<(Slot, Ballot), BTreeSet<usize>>,
     /// Votes of which a candidate was told: which candidate, the slot and the ballot.
     told: HashSet<(usize, Slot, Ballot)>,
+    /// What each node has promised, and the last slot of its log then.
+    promised_at: Vec<(Ballot, Slot)>,
     /// The ballot that each epoch belongs to.
     epochs: BTreeMap<u64, Ballot>,
     chosen: BTreeMap<Slot, (Ballot, Entry)>,
@@ -82,6 +84,7 @@ impl Oracle {
             values: BTreeMap::new(),
             voters: BTreeMap::new(),
             told: HashSet::new(),
+            promised_at: vec![(NONE, 0); nodes],
             epochs: BTreeMap::new(),
             chosen: BTreeMap::new(),
             chosen_through: 0,
@@ -120,6 +123,7 @@ impl Oracle {
     /// A node has crashed.
     pub(super) fn crashed(&mut self, node: usize) {
         self.life[node] += 1;
+        self.promised_at[node] = (NONE, 0);
         self.reads[node].clear();
     }
 
@@ -204,6 +208,15 @@ impl Oracle {
             return self.propose_in(node, ballot, slot, entry);
         }
         let value = self.values.get(&slot).and_then(|values| values.get(&ballot));
+        let (promised, last) = self.promised_at[node];
+        let is_copy = self.told.contains(&(node, slot, ballot));
+        if is_copy && ballot < promised {
+            self.marks.hit("vote of another copied");
+        } else if ballot < promised && slot > last && self.is_acceptor(node) {
+            return Err(format!(
+                "node {name} votes at {slot} in {ballot:?} after it promised {promised:?}"
+            ));
+        }
         if value == Some(&entry) {
             return Ok(());
         }
@@ -234,13 +247,8 @@ impl Oracle {
                 }
                 if *ballot >= promised {
                     self.voted(node, slot, *ballot, entry)?;
-                } else if self.told.contains(&(node, slot, *ballot)) {
-                    // a candidate has taken over the vote of another, which counts for nothing
-                    self.marks.hit("vote of another copied");
-                } else if self.is_acceptor(node) {
-                    return Err(name(format!(
-                        "votes at {slot} in {ballot:?} after it promised {promised:?}"
-                    )));
+                } else {
+                    self.voted_late(node, slot, *ballot, entry);
                 }
             }
         }
@@ -266,6 +274,23 @@ impl Oracle {
         self.promises.entry(ballot).or_default().entry(node).or_insert(promised);
         while self.promises.len() > BALLOTS {
             self.promises.pop_first();
+        }
+    }
+
+    /// A vote is on record after the promise of a higher ballot, before which it was cast or taken over from another: it counts for nothing,
+    /// but the promise tells of it.
+    fn voted_late(&mut self, node: usize, slot: Slot, ballot: Ballot, entry: Entry) {
+        self.marks.hit("vote on record after a promise");
+        let promises = self.promises.get_mut(&self.disks[node].promised);
+        if let Some(promised) = promises.and_then(|promises| promises.get_mut(&node)) {
+            promised.votes.insert(slot, (ballot, entry));
+        }
+    }
+
+    /// What a node has promised, and the last slot in its log, as its status says after each step.
+    pub(super) fn seen(&mut self, node: usize, promised: Ballot, last: Slot) {
+        if self.promised_at[node].0 != promised {
+            self.promised_at[node] = (promised, last);
         }
     }
 
@@ -426,6 +451,8 @@ impl Oracle {
         let needs_no_vote = match said {
             Said::Fetch { .. } | Said::Chosen { .. } | Said::Chunk { .. } | Said::Query { .. } => true,
             Said::Heartbeat(heartbeat) => !is_acceptor && !heartbeat.leads,
+            // a learner tells how far it has come
+            Said::Accepted { .. } | Said::Preempted { .. } => !is_acceptor,
             _ => false,
         };
         if !votes && !needs_no_vote {
@@ -433,7 +460,7 @@ impl Oracle {
         }
         match said {
             Said::Heartbeat(heartbeat) => self.check_heartbeat(node, *heartbeat),
-            Said::Prepare { ballot, from } => self.prepare(node, *ballot, *from),
+            Said::Prepare { ballot } => self.prepare(node, *ballot),
             Said::Promise { accepted, run, .. } => {
                 self.check_promise(node, said)?;
                 self.told.extend(run.iter().map(|(slot, _)| (to, slot, *accepted)));
@@ -510,12 +537,11 @@ impl Oracle {
         Err(format!("node {} leads in {ballot:?}, which was promised by {who:?}", node + 1))
     }
 
-    fn prepare(&mut self, node: usize, ballot: Ballot, from: Slot) -> Checked {
+    fn prepare(&mut self, node: usize, ballot: Ballot) -> Checked {
         let life = self.life[node];
         if ballot.1 != node as u64 + 1 {
             return Err(format!("node {} prepares {ballot:?}, which is not its", node + 1));
         }
-        self.check_commit(node, from.saturating_sub(1))?;
         self.check_promised(node, ballot)?;
         if *self.prepared.entry(ballot).or_insert(life) == life {
             return Ok(());
@@ -661,10 +687,5 @@ impl Oracle {
     /// Reads that are not answered.
     pub(super) fn has_reads(&self, node: usize) -> bool {
         !self.reads[node].is_empty()
-    }
-
-    /// Reads that a node accepted will not be answered.
-    pub(super) fn drop_reads(&mut self, node: usize) {
-        self.reads[node].clear();
     }
 }

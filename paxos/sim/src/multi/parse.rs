@@ -41,7 +41,7 @@ pub(super) struct Run {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Said {
     Heartbeat(Heartbeat),
-    Prepare { ballot: Ballot, from: Slot },
+    Prepare { ballot: Ballot },
     Promise { ballot: Ballot, from: Slot, accepted: Ballot, commit: Slot, last: Slot, run: Run },
     Accept { ballot: Ballot, commit: Slot, run: Run },
     Accepted { ballot: Ballot, through: Slot },
@@ -114,7 +114,8 @@ fn read_message(input: &mut Reader<'_>) -> Result<Option<Result<Said, String>>, 
         }
         1 => {
             let _configuration = input.u64()?;
-            Said::Prepare { ballot: ballot(input)?, from: input.u64()? }
+            let (ballot, _from) = (ballot(input)?, input.u64()?);
+            Said::Prepare { ballot }
         }
         2 => {
             let (ballot, from, first) = (ballot(input)?, input.u64()?, input.u64()?);

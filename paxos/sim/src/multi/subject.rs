@@ -1,11 +1,10 @@
 use core::marker::PhantomData;
 
 use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Shown, Wire};
-use quorate_log::ReadId;
 use quorate_paxos::multi::{
     Config, Event, Message, MultiPaxos, ProposeError, Record, Role, Status, Storage,
 };
-use quorate_paxos::{Member, Roles};
+use quorate_paxos::Member;
 use quorate_sim::{Access, LeaderStatus, Marks, Subject, Swarm};
 
 use super::application::Application;
@@ -383,6 +382,7 @@ impl<S: Storage> Subject for MultiSubject<S> {
             here.load(&bytes)?;
         }
         machine.resume(covers).map_err(|e| format!("node {} cannot resume: {e}", node + 1))?;
+        self.oracle.seen(node, has, status.last);
         if !self.is_set_up[node] && !self.oracle.is_erased(node) {
             machine.found();
         }
@@ -537,6 +537,8 @@ impl<S: Storage> Subject for MultiSubject<S> {
         self.oracle.check_checkpoint(node)?;
         self.take_violation()?;
         let status = machine.status();
+        let promised = (status.promised.round, status.promised.node.get());
+        self.oracle.seen(node, promised, status.last);
         let earlier = self.seen[node].replace(status);
         let violation = |what: &str| Err(format!("node {}: {what}: {status:?}", node + 1));
         if machine.fatal().is_some() {
