@@ -392,7 +392,7 @@ impl Oracle {
 
     /// Whether an entry may be proposed in a ballot, by the promises that are on record: some quorum of them must allow it.
     fn check_value(&mut self, node: usize, ballot: Ballot, slot: Slot, entry: Entry) -> Checked {
-        let none = BTreeMap::new();
+        let (none, no_values) = (BTreeMap::new(), BTreeMap::new());
         let promises = self.promises.get(&ballot).unwrap_or(&none);
         // what one of them had voted for; who knows that the slot is decided allows nothing else
         let vote = |node: usize| -> Option<Option<(Ballot, Entry)>> {
@@ -402,9 +402,10 @@ impl Oracle {
         let below = |node: usize, ballot: Ballot| {
             vote(node).is_some_and(|vote| vote.is_none_or(|(voted, _)| voted <= ballot))
         };
-        let same = promises.keys().filter_map(|&node| vote(node).flatten());
-        for (highest, _) in same.filter(|(_, voted)| *voted == entry) {
-            if self.setup.is_quorum(For::Promises, |node| below(node, highest)) {
+        // a candidate may know it from others than those: what could be chosen below the ballot that it is from is the same anyway
+        let values = self.values.get(&slot).unwrap_or(&no_values);
+        for (voted, _) in values.range(..ballot).filter(|(_, value)| **value == entry) {
+            if self.setup.is_quorum(For::Promises, |node| below(node, *voted)) {
                 self.marks.hit("entry adopted");
                 return Ok(());
             }

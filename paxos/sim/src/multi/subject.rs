@@ -47,6 +47,8 @@ pub struct MultiSubject<S: Storage> {
     /// When faults end, in µs.
     chaos_us: u64,
     now_us: u64,
+    /// Faults have ended: clients propose and read more, so that there is something to see.
+    is_healed: bool,
     is_stopped: bool,
     lost: Vec<usize>,
     /// Commands that their own applications have seen applied.
@@ -332,6 +334,7 @@ impl<S: Storage> Subject for MultiSubject<S> {
             erasures: [0, 0, 1, 7][rng.below(4) as usize],
             chaos_us: swarm.chaos_us,
             now_us: 0,
+            is_healed: false,
             is_stopped: false,
             lost: Vec::new(),
             completed: 0,
@@ -577,7 +580,8 @@ impl<S: Storage> Subject for MultiSubject<S> {
             return Ok(wait);
         }
         let mut marks = Marks::default();
-        if self.rng.chance(self.propose, 1_000) {
+        let least = if self.is_healed { 300 } else { 0 };
+        if self.rng.chance(self.propose.max(least), 1_000) {
             let leads = |node: &usize| {
                 access.peek(*node).is_some_and(|machine| machine.status().role == Role::Leader)
             };
@@ -599,6 +603,10 @@ impl<S: Storage> Subject for MultiSubject<S> {
         }
         access.marks.merge(&marks);
         Ok(wait)
+    }
+
+    fn links_changed(&mut self, _node: usize, _now: Instant, _machine: &mut MultiPaxos<S>) {
+        self.is_healed = true;
     }
 
     fn node_lost(&mut self, node: usize) {
