@@ -528,6 +528,12 @@ impl<S: Storage> Subject for MultiSubject<S> {
             marks.hit("message refused: full");
             return Ok(());
         }
+        // it was said to a life of the node that it does not remember
+        if self.oracle.is_erased(node) && matches!(why, Rejected::Impossible | Rejected::OutOfRange)
+        {
+            marks.hit("message to an earlier life refused");
+            return Ok(());
+        }
         Err(format!("node {} refuses an honest message: {why}", node + 1))
     }
 
