@@ -202,14 +202,13 @@ impl Oracle {
         if ballot == NONE {
             return Err(format!("node {name} learns {entry:?} at {slot}, chosen is {chosen:?}"));
         }
-        let is_vote = ballot >= self.disks[node].promised;
-        if ballot.1 == node as u64 + 1 && is_vote {
+        let is_copy = self.told.contains(&(node, slot, ballot));
+        if ballot.1 == node as u64 + 1 && !is_copy {
             // its own vote may be on record before it has asked anybody
-            return self.propose_in(node, ballot, slot, entry);
+            self.propose_in(node, ballot, slot, entry)?;
         }
         let value = self.values.get(&slot).and_then(|values| values.get(&ballot));
         let (promised, last) = self.promised_at[node];
-        let is_copy = self.told.contains(&(node, slot, ballot));
         if is_copy && ballot < promised {
             self.marks.hit("vote of another copied");
         } else if ballot < promised && slot > last && self.is_acceptor(node) {
