@@ -218,7 +218,7 @@ impl<S: Storage> MultiSubject<S> {
         if known > status.snapshot && known <= status.applied {
             return machine.snapshot_taken(known, known.saturating_sub(self.trailing)).is_ok();
         }
-        if here.applied != status.applied || status.applied == status.snapshot {
+        if here.applied != status.applied || status.applied == 0 {
             here.is_full = false;
             return false;
         }
@@ -229,7 +229,7 @@ impl<S: Storage> MultiSubject<S> {
             return machine.snapshot_taken(status.applied, status.applied).is_ok();
         }
         let is_long = status.last.saturating_sub(status.compacted) > self.snapshot_every;
-        if !is_long || status.applied < status.snapshot + self.snapshot_every / 4 {
+        if !is_long || status.applied < status.snapshot + self.snapshot_every.div_ceil(4) {
             return false;
         }
         marks.hit("snapshot taken");
