@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::parse::{Ballot, Entry, Kind, Run, Slot, Written};
+use super::parse::{Ballot, Entry, Kind, NONE, Slot, Vote, Written};
 
 /// What the records of a node amount to.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -34,11 +34,14 @@ impl Disk {
         match record {
             Written::Founded => self.is_founded = true,
             Written::Promised(ballot) => self.promised = self.promised.max(*ballot),
-            Written::Accepted { ballot, commit, run } => {
+            Written::Accepted { commit, votes } => {
                 let chosen = self.commit;
-                self.promised = self.promised.max(*ballot);
+                self.promised = self.promised.max(record.ballot());
                 self.commit = self.commit.max(*commit);
-                self.vote(*ballot, run, chosen)?;
+                let compacted = self.compacted;
+                for vote in votes.iter().filter(|(slot, ..)| *slot > compacted) {
+                    self.vote(*vote, chosen)?;
+                }
                 if *commit > self.last_entry().max(chosen) {
                     return Err(format!("has {commit} chosen, which it does not have: {record:?}"));
                 }
@@ -56,20 +59,22 @@ impl Disk {
         Ok(())
     }
 
-    fn vote(&mut self, ballot: Ballot, run: &Run, chosen: Slot) -> Result<(), String> {
-        for (slot, entry) in run.iter().filter(|(slot, _)| *slot > self.compacted) {
-            let before = self.votes.get(&slot);
-            if entry.kind == Kind::Hole {
-                return Err(format!("has a hole at {slot} in place of {before:?}"));
+    fn vote(&mut self, (slot, ballot, entry): Vote, chosen: Slot) -> Result<(), String> {
+        let before = self.votes.get(&slot);
+        if entry.kind == Kind::Hole || (ballot == NONE && slot > self.commit) {
+            let is_hole = entry.kind == Kind::Hole && ballot == NONE && slot > self.commit;
+            if is_hole && before.is_none() {
+                return Ok(());
             }
-            // in which ballot what is chosen was voted for counts no more
-            if let Some((earlier, other)) = before.filter(|(_, other)| *other != entry)
-                && (slot <= chosen || (*earlier == ballot && slot > self.commit))
-            {
-                return Err(format!("has {entry:?} at {slot} in place of {other:?} in {ballot:?}"));
-            }
-            self.votes.insert(slot, (ballot, entry));
+            return Err(format!("has {entry:?} in {ballot:?} at {slot} in place of {before:?}"));
         }
+        // in which ballot what is chosen was voted for counts no more
+        if let Some((earlier, other)) = before.filter(|(_, other)| *other != entry)
+            && (slot <= chosen || (*earlier == ballot && slot > self.commit))
+        {
+            return Err(format!("has {entry:?} at {slot} in place of {other:?} in {ballot:?}"));
+        }
+        self.votes.insert(slot, (ballot, entry));
         Ok(())
     }
 

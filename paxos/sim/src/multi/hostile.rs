@@ -13,7 +13,7 @@ use quorate_paxos::{Member, Roles};
 use quorate_sim::hostile::{Echo, Input, Outcomes, check_round_trip};
 
 use super::disk::Disk;
-use super::parse::{self, Ballot, Kind, NONE, Run, Said, Slot, Written};
+use super::parse::{self, Ballot, Kind, NONE, Run, Said, Slot};
 
 /// Decodes bytes as a message and as a record. What decodes must encode to the same bytes.
 ///
@@ -277,11 +277,7 @@ impl NodeUnderTest {
     fn write(&mut self, records: Vec<Vec<u8>>) -> Result<(), String> {
         for record in records {
             let written = parse::record(&record)?;
-            if let Written::Accepted { ballot, .. } | Written::Promised(ballot) = &written
-                && *ballot != NONE
-                && !self.is_founded
-                && !self.learns
-            {
+            if written.ballot() != NONE && !self.is_founded && !self.learns {
                 return Err(format!("it has no vote, and writes {written:?}"));
             }
             self.disk.apply(&written)?;

@@ -168,20 +168,18 @@ impl Oracle {
         self.check_checkpoint(node)?;
         let name = node + 1;
         if self.is_erased[node] {
-            let ballot = match record {
-                Written::Founded => return Err(format!("node {name} was erased, and is founded")),
-                Written::Promised(ballot) | Written::Accepted { ballot, .. } => *ballot,
-                Written::Snapshot { .. } => NONE,
-            };
-            if ballot != NONE && self.is_acceptor(node) {
+            if *record == Written::Founded {
+                return Err(format!("node {name} was erased, and is founded"));
+            }
+            if record.ballot() != NONE && self.is_acceptor(node) {
                 return Err(format!("node {name} was erased, and writes {record:?}"));
             }
         }
         match record {
-            Written::Accepted { ballot, commit, run } => {
+            Written::Accepted { commit, votes } => {
                 self.check_commit(node, *commit)?;
-                for (slot, entry) in run.iter() {
-                    self.check_record(node, *ballot, slot, entry)?;
+                for (slot, ballot, entry) in votes {
+                    self.check_record(node, *ballot, *slot, *entry)?;
                 }
                 Ok(())
             }
@@ -192,8 +190,8 @@ impl Oracle {
 
     fn check_record(&mut self, node: usize, ballot: Ballot, slot: Slot, entry: Entry) -> Checked {
         let name = node + 1;
-        if entry.kind == Kind::Hole {
-            return Err(format!("node {name} writes a hole at {slot}"));
+        if entry.kind == Kind::Hole && ballot == NONE {
+            return Ok(());
         }
         let chosen = self.chosen.get(&slot).map(|(_, chosen)| *chosen);
         if chosen == Some(entry) {
@@ -229,19 +227,19 @@ impl Oracle {
             return self.disks[node].load(record).map_err(name);
         }
         let (promised, commit) = (self.disks[node].promised, self.disks[node].commit);
-        if let Written::Promised(ballot) | Written::Accepted { ballot, .. } = record
-            && *ballot > promised
-        {
-            self.remember_promise(node, *ballot);
+        if record.ballot() > promised {
+            self.remember_promise(node, record.ballot());
         }
-        let votes = self.disks[node].votes.clone();
+        let before = self.disks[node].votes.clone();
         self.disks[node].apply(record).map_err(name)?;
-        if let Written::Accepted { ballot, run, .. } = record {
-            for (slot, entry) in run.iter() {
-                if self.chosen.get(&slot).is_some_and(|(_, chosen)| *chosen == entry) {
+        if let Written::Accepted { votes, .. } = record {
+            for (slot, ballot, entry) in votes {
+                let (slot, entry) = (*slot, *entry);
+                let is_chosen = self.chosen.get(&slot).is_some_and(|(_, chosen)| *chosen == entry);
+                if is_chosen || entry.kind == Kind::Hole {
                     continue;
                 }
-                if let Some((higher, _)) = votes.get(&slot).filter(|(voted, _)| voted > ballot) {
+                if let Some((higher, _)) = before.get(&slot).filter(|(voted, _)| voted > ballot) {
                     return Err(name(format!("votes at {slot} in {ballot:?} after {higher:?}")));
                 }
                 if *ballot >= promised {

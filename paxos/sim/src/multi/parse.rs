@@ -63,12 +63,15 @@ pub(super) struct Heartbeat {
     pub(super) last: Slot,
 }
 
+/// What a slot has: the ballot of the vote, which tells nothing where the slot is chosen, and the entry.
+pub(super) type Vote = (Slot, Ballot, Entry);
+
 /// A record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Written {
     Founded,
     Promised(Ballot),
-    Accepted { ballot: Ballot, commit: Slot, run: Run },
+    Accepted { commit: Slot, votes: Vec<Vote> },
     Snapshot { slot: Slot, compacted: Slot },
 }
 
@@ -178,13 +181,46 @@ fn read_record(input: &mut Reader<'_>) -> Result<Option<Result<Written, String>>
         }
         1 => Written::Promised(ballot(input)?),
         2 => {
-            let (first, ballot, commit) = (input.u64()?, ballot(input)?, input.u64()?);
+            let (first, ballot) = (input.u64()?, ballot(input)?);
+            let then = input.bytes()?;
+            let commit = input.u64()?;
             let run = Run::read(first, input.bytes()?);
-            return Ok(Some(run.map(|run| Written::Accepted { ballot, commit, run })));
+            return Ok(Some(run.and_then(|run| {
+                let votes = votes(&run, ballot, then)?;
+                Ok(Written::Accepted { commit, votes })
+            })));
         }
         3 => Written::Snapshot { slot: input.u64()?, compacted: input.u64()? },
         _ => return Ok(None),
     })))
+}
+
+/// The ballot of each entry: one for all of them, and then runs of a slot and a ballot.
+fn votes(run: &Run, ballot: Ballot, then: &[u8]) -> Result<Vec<Vote>, String> {
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum: u64, &byte| sum << 8 | u64::from(byte));
+    let mut runs = vec![(run.first, ballot)];
+    for bytes in then.chunks(24) {
+        let [slot, round, node] = [0, 8, 16].map(|at| number(bytes.get(at..at + 8).unwrap_or(&[])));
+        if bytes.len() != 24 || runs.last().is_some_and(|last| last.0 >= slot) || slot >= run.end() {
+            return Err(format!("no runs: {then:02x?}"));
+        }
+        runs.push((slot, (round, node)));
+    }
+    let ballot_at = |slot: Slot| runs.iter().rev().find(|run| run.0 <= slot).map_or(NONE, |run| run.1);
+    Ok(run.iter().map(|(slot, entry)| (slot, ballot_at(slot), entry)).collect())
+}
+
+impl Written {
+    /// The highest ballot that it promises.
+    pub(super) fn ballot(&self) -> Ballot {
+        match self {
+            Self::Promised(ballot) => *ballot,
+            Self::Accepted { votes, .. } => {
+                votes.iter().map(|(_, ballot, _)| *ballot).max().unwrap_or(NONE)
+            }
+            _ => NONE,
+        }
+    }
 }
 
 fn ballot(input: &mut Reader<'_>) -> Result<Ballot, DecodeError> {
