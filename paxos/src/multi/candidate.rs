@@ -42,9 +42,12 @@ impl<S: Storage> MultiPaxos<S> {
         let own = self.slots.commit();
         if first > from && from <= commit && first > succ(own) {
             // its log begins later: this node catches up first, and asks for less then
+            let is_busy = self.is_receiving_from_another(index);
             if let Some(peer) = self.peers.get_mut(index) {
                 peer.link.commit = commit;
-                peer.owed.owe(Due::Fetch);
+                if !is_busy {
+                    peer.owed.owe(Due::Fetch);
+                }
             }
             return Ok(());
         }

@@ -145,7 +145,7 @@ impl<S: Storage> MultiPaxos<S> {
         let present = self.catch_up.incoming.filter(|incoming| incoming.snapshot() == named);
         let mut incoming = match present {
             Some(incoming) => incoming,
-            None if offset == 0 => Incoming::new(named),
+            None if offset == 0 && !self.is_receiving_from_another(index) => Incoming::new(named),
             None => return Ok(()),
         };
         let held = Held::Incoming { snapshot, offset, done };
@@ -156,6 +156,14 @@ impl<S: Storage> MultiPaxos<S> {
             self.catch_up.received = done.then_some(snapshot);
         }
         Ok(())
+    }
+
+    /// A snapshot is being received from another node than this, which still has it. Parts of both would begin anew each other's, for ever.
+    pub(super) fn is_receiving_from_another(&self, index: usize) -> bool {
+        let (now, timeout, commit) = (self.now, self.config.election_us, self.slots.commit());
+        let sender = self.catch_up.incoming.map(|incoming| incoming.snapshot().1);
+        let peer = sender.filter(|sender| *sender != index).and_then(|at| self.peers.get(at));
+        peer.is_some_and(|peer| peer.link.commit > commit && peer.link.is_heard(now, timeout))
     }
 
     /// The application was given a part: the next one is asked for.
