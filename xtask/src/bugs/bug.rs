@@ -14,8 +14,10 @@ pub(crate) struct Bug {
     pub(crate) rule: String,
     /// The header, which git passes over.
     pub(crate) header: String,
-    /// The folder of its crate, which is also the protocol's name in the simulator.
+    /// The folder of its crate.
     pub(crate) krate: &'static str,
+    /// The protocol's name in the simulator: that of the crate, unless a line `Protocol: …` says otherwise.
+    pub(crate) protocol: String,
     pub(crate) path: PathBuf,
 }
 
@@ -75,7 +77,9 @@ impl Bug {
             })
         };
         field("Source:")?;
-        Ok(Self { rule: field("Rule:")?, name, header, krate, path: path.to_path_buf() })
+        let rule = field("Rule:")?;
+        let protocol = field("Protocol:").unwrap_or_else(|_| krate.to_owned());
+        Ok(Self { rule, name, header, krate, protocol, path: path.to_path_buf() })
     }
 
     /// Applies the patch to the copy.

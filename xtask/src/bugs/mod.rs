@@ -54,8 +54,9 @@ When a patch does not apply any more, because the code around it changed:
     cargo xtask bugs --open NAME     makes the copy anew and applies what still fits
     cargo xtask bugs --save NAME     writes the patch from what is different in the copy
 
-A new one begins with a file CRATE/bugs/NAME.patch that holds the lines `Rule: …` and `Source: …`,
-and the same two commands.",
+A new one begins with a file CRATE/bugs/NAME.patch that holds the lines `Rule: …` and `Source: …`
+(and `Protocol: …` if the simulator knows the protocol by another name than the crate's), and the
+same two commands.",
     run,
 };
 
@@ -203,9 +204,17 @@ fn run_all(krate: &'static str, bugs: &[&Bug], seeds: u64, sample: Option<&Sampl
     let first = Scratch::new("bugs")?;
     first.reset()?;
     let control = build(&first, CONTROL)?;
-    let verdict = run_one(krate, &control, &control, CONTROL_SEEDS.min(seeds))?;
-    println!("{verdict}");
-    let found = Mutex::new((vec![verdict], Vec::new()));
+    let mut protocols: Vec<&str> = bugs.iter().map(|bug| bug.protocol.as_str()).collect();
+    protocols.sort_unstable();
+    protocols.dedup();
+    let mut controls = Vec::new();
+    for protocol in protocols {
+        let verdict = run_one(protocol, &control, &control, CONTROL_SEEDS.min(seeds))?;
+        println!("{verdict}");
+        controls.push(verdict);
+    }
+    let unplanted = controls.len();
+    let found = Mutex::new((controls, Vec::new()));
     let next = AtomicUsize::new(0);
     let work = |scratch: Scratch| {
         loop {
@@ -214,7 +223,7 @@ fn run_all(krate: &'static str, bugs: &[&Bug], seeds: u64, sample: Option<&Sampl
             if sample.is_some_and(|sample| !sample.may_start(at)) {
                 break;
             }
-            let verdict = plant(&scratch, bug).and_then(|p| run_one(krate, &p, &control, seeds));
+            let verdict = plant(&scratch, bug).and_then(|p| run_one(&bug.protocol, &p, &control, seeds));
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
             match verdict {
                 Ok(verdict) => {
@@ -235,7 +244,7 @@ fn run_all(krate: &'static str, bugs: &[&Bug], seeds: u64, sample: Option<&Sampl
     })?;
     let (verdicts, errors) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(sample) = sample {
-        let planted = verdicts.len().saturating_sub(1) + errors.len();
+        let planted = verdicts.len().saturating_sub(unplanted) + errors.len();
         println!("planted {planted} of {}; again: {}", bugs.len(), sample.command());
     }
     report(&verdicts, errors)?;
@@ -292,13 +301,13 @@ fn cargo(command: &str, scratch: &Scratch) -> Tool {
 }
 
 /// Runs a simulator with a bug, and the seed that finds it without.
-fn run_one(krate: &str, program: &Path, control: &Path, seeds: u64) -> Outcome<Verdict> {
+fn run_one(protocol: &str, program: &Path, control: &Path, seeds: u64) -> Outcome<Verdict> {
     let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let trial = Trial::run(program, krate, FROM, seeds, program.with_extension("log"))?;
+    let trial = Trial::run(program, protocol, FROM, seeds, program.with_extension("log"))?;
     let fails_without_bug = match trial.ended {
         Ended::Violated { seed, .. } if name != CONTROL => {
             let log = program.with_extension("without.log");
-            Trial::run(control, krate, seed, 1, log)?.ended != Ended::Clean
+            Trial::run(control, protocol, seed, 1, log)?.ended != Ended::Clean
         }
         _ => false,
     };

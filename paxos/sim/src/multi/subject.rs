@@ -9,8 +9,8 @@ use quorate_sim::{Access, LeaderStatus, Marks, Subject, Swarm};
 
 use super::application::Application;
 use super::oracle::Oracle;
-use super::parse::{self, Kind, Run, Said, Slot};
-use crate::Setup;
+use super::parse::{self, Kind as EntryKind, Run, Said, Slot};
+use crate::{Kind, Setup};
 
 /// A cluster that keeps a log: an application beside each node, clients that propose and read, and an operator who restarts nodes in the
 /// middle of something.
@@ -127,7 +127,7 @@ impl<S: Storage> MultiSubject<S> {
                 if place.epoch != entry.epoch {
                     marks.hit("proposal lost");
                     self.oracle.dropped(node, operation)?;
-                } else if entry.kind == Kind::Command && entry.operation == operation {
+                } else if entry.kind == EntryKind::Command && entry.operation == operation {
                     marks.hit("proposal applied");
                     self.completed += 1;
                 } else {
@@ -656,7 +656,9 @@ impl<S: Storage> Subject for MultiSubject<S> {
     fn leader_status(&self, machine: &MultiPaxos<S>) -> Option<LeaderStatus> {
         let status = machine.status();
         let node = status.id.get() as usize - 1;
-        if self.needs_all_nodes() {
+        // elsewhere fewer nodes than a majority may do, or more be needed
+        let majority = self.applications.len() as u64 / 2 + 1;
+        if self.needs_all_nodes() || self.oracle.setup.kind != Kind::Votes([majority; 2]) {
             return None;
         }
         let term = status.promised.round << 8 | status.promised.node.get();
