@@ -4,6 +4,6 @@
 #[path = "../../../fuzz/replay.rs"]
 mod corpus;
 mod hostile;
-mod register;
 mod multi;
+mod register;
 mod seeds;

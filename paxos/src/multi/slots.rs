@@ -403,7 +403,7 @@ impl<S: Storage> Slots<S> {
     /// A page of the votes from a slot on: what is chosen first, then the votes of a run. Empty after the last.
     pub(super) fn page(&self, from: Slot, max_bytes: usize) -> Page {
         let last = self.log.last();
-        let mut first = succ(from.max(self.log.compacted()));
+        let mut first = from.max(succ(self.log.compacted()));
         if first <= self.commit {
             let span = self.log.span(first, self.commit, max_bytes);
             return Page { first, accepted: Ballot::ZERO, span };

@@ -18,7 +18,8 @@ impl Work {
     pub(super) const MEMBERS: usize = 62;
 
     pub(super) const fn new(members: usize, me: usize) -> Self {
-        let all = if members < Self::MEMBERS { (1 << members) - 1 } else { MEMBERS };
+        let all =
+            if members < Self::MEMBERS { Self::bit(members).wrapping_sub(1) } else { MEMBERS };
         Self { marks: 0, others: all & !Self::bit(me) }
     }
 

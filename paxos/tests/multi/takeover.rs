@@ -298,3 +298,43 @@ fn entry_keeps_its_epoch_when_another_leader_proposes_it() {
     let epochs = net.epochs(second);
     assert_eq!(epochs, [proposal.epoch]);
 }
+
+#[test]
+fn acceptor_tells_all_its_votes_page_by_page() {
+    let mut net = Net::new(3);
+    net.run(1);
+    let [b1, b2] = [ballot(1, 1), ballot(2, 2)];
+    net.disks[0].truncate(1);
+    let votes = [(1, b1, &b"a"[..]), (2, b1, b"b"), (3, b2, b"c"), (6, b1, b"f")];
+    for (first, ballot, data) in votes {
+        let (then, entries) = (Ballots::default(), command(data));
+        let record =
+            Record::Accepted { first, ballot, then, commit: 1.min(first), entries: &entries };
+        net.disks[0].push(record.to_vec());
+    }
+    net.restart(0);
+    let mut node = net.nodes[0].take().unwrap();
+    let own = ballot(9, 1);
+    // what is chosen, then each run of votes; there are none for the slots 4 and 5
+    let pages = [
+        (1, 1, Ballot::ZERO, &b"a"[..]),
+        (2, 2, b1, b"b"),
+        (3, 3, b2, b"c"),
+        (4, 6, b1, b"f"),
+        (7, 7, Ballot::ZERO, b""),
+    ];
+    for (from, first, accepted, data) in pages {
+        let prepare = Message::Prepare { configuration: 0, ballot: own, from };
+        node.receive(net.instant(), id(1), prepare).unwrap();
+        let sent = drain(&mut node).sent;
+        let told = sent.iter().find_map(|(_, bytes)| match Message::from_slice(bytes).unwrap() {
+            Message::Promise { ballot, from, first, accepted, entries, commit, last } => {
+                assert_eq!((ballot, commit, last), (own, 1, 6));
+                Some((from, first, accepted, entries.to_vec()))
+            }
+            _ => None,
+        });
+        let entries = if data.is_empty() { Vec::new() } else { command(data) };
+        assert_eq!(told, Some((from, first, accepted, entries)));
+    }
+}

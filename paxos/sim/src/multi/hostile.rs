@@ -211,7 +211,8 @@ impl NodeUnderTest {
         let status = self.node.status();
         let rounds = [status.promised.round, self.echo.last("round"), 1];
         let nodes = [from, NODE.get(), status.promised.node.get(), 0];
-        let slots = [status.commit, status.commit + 1, status.last, status.last + 1, status.applied];
+        let slots =
+            [status.commit, status.commit + 1, status.last, status.last + 1, status.applied];
         let numbers = [self.echo.last("number")];
         let own = [status.promised.round << 6 | 1];
         let entries: [Vec<u8>; 5] = [
@@ -388,9 +389,7 @@ impl NodeUnderTest {
             Said::Accepted { ballot, through } => {
                 disk.promised <= *ballot && self.has_voted(*ballot, *through, commit)
             }
-            Said::Preempted { ballot, promised } => {
-                promised > ballot && disk.promised >= *promised
-            }
+            Said::Preempted { ballot, promised } => promised > ballot && disk.promised >= *promised,
             Said::Answer { promised, last, .. } => {
                 disk.promised <= *promised && disk.last() <= *last
             }
@@ -427,9 +426,7 @@ enum Told {
 
 fn owned(event: Event<'_>) -> Result<Told, String> {
     Ok(match event {
-        Event::Committed(entries) => {
-            Told::Committed(Run::read(entries.first(), entries.bytes())?)
-        }
+        Event::Committed(entries) => Told::Committed(Run::read(entries.first(), entries.bytes())?),
         Event::SnapshotChunk { slot, offset, data, done } => {
             Told::Chunk { slot, offset, len: data.len() as u64, done }
         }

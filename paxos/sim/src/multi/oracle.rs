@@ -447,7 +447,9 @@ impl Oracle {
         let is_acceptor = self.is_acceptor(node);
         let votes = is_acceptor && !self.is_erased[node] && self.disks[node].is_founded;
         let needs_no_vote = match said {
-            Said::Fetch { .. } | Said::Chosen { .. } | Said::Chunk { .. } | Said::Query { .. } => true,
+            Said::Fetch { .. } | Said::Chosen { .. } | Said::Chunk { .. } | Said::Query { .. } => {
+                true
+            }
             Said::Heartbeat(heartbeat) => !is_acceptor && !heartbeat.leads,
             // a learner tells how far it has come
             Said::Accepted { .. } | Said::Preempted { .. } => !is_acceptor,
@@ -474,7 +476,9 @@ impl Oracle {
             Said::Accepted { ballot, through } => {
                 if *ballot < self.disks[node].promised {
                     let promised = self.disks[node].promised;
-                    return Err(format!("node {name} says {said:?} after it promised {promised:?}"));
+                    return Err(format!(
+                        "node {name} says {said:?} after it promised {promised:?}"
+                    ));
                 }
                 self.check_accepted(node, *ballot, *through)
             }
@@ -633,7 +637,13 @@ impl Oracle {
     }
 
     /// An application applies an entry, and has this digest then.
-    pub(super) fn applied(&mut self, node: usize, slot: Slot, entry: Entry, digest: u64) -> Checked {
+    pub(super) fn applied(
+        &mut self,
+        node: usize,
+        slot: Slot,
+        entry: Entry,
+        digest: u64,
+    ) -> Checked {
         self.check_commit(node, slot)?;
         self.check_chosen(node, &Run { first: slot, entries: vec![entry] })?;
         let disk = &self.disks[node];

@@ -197,16 +197,19 @@ fn read_record(input: &mut Reader<'_>) -> Result<Option<Result<Written, String>>
 
 /// The ballot of each entry: one for all of them, and then runs of a slot and a ballot.
 fn votes(run: &Run, ballot: Ballot, then: &[u8]) -> Result<Vec<Vote>, String> {
-    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum: u64, &byte| sum << 8 | u64::from(byte));
+    let number =
+        |bytes: &[u8]| bytes.iter().rev().fold(0, |sum: u64, &byte| sum << 8 | u64::from(byte));
     let mut runs = vec![(run.first, ballot)];
     for bytes in then.chunks(24) {
         let [slot, round, node] = [0, 8, 16].map(|at| number(bytes.get(at..at + 8).unwrap_or(&[])));
-        if bytes.len() != 24 || runs.last().is_some_and(|last| last.0 >= slot) || slot >= run.end() {
+        if bytes.len() != 24 || runs.last().is_some_and(|last| last.0 >= slot) || slot >= run.end()
+        {
             return Err(format!("no runs: {then:02x?}"));
         }
         runs.push((slot, (round, node)));
     }
-    let ballot_at = |slot: Slot| runs.iter().rev().find(|run| run.0 <= slot).map_or(NONE, |run| run.1);
+    let ballot_at =
+        |slot: Slot| runs.iter().rev().find(|run| run.0 <= slot).map_or(NONE, |run| run.1);
     Ok(run.iter().map(|(slot, entry)| (slot, ballot_at(slot), entry)).collect())
 }
 

@@ -1,10 +1,10 @@
 use core::marker::PhantomData;
 
 use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Shown, Wire};
+use quorate_paxos::Member;
 use quorate_paxos::multi::{
     Config, Event, Message, MultiPaxos, ProposeError, Record, Role, Status, Storage,
 };
-use quorate_paxos::Member;
 use quorate_sim::{Access, LeaderStatus, Marks, Subject, Swarm};
 
 use super::application::Application;
@@ -67,8 +67,11 @@ fn draw_config(swarm: &Swarm, rng: &mut Rng) -> Config {
     let lan = Config::lan();
     let heartbeat_us = rng.range(20_000, 60_000);
     let election_us = rng.range(3 * heartbeat_us, 4 * heartbeat_us + 1);
-    let (heartbeat_us, election_us) =
-        if rng.chance(1, 3) { (lan.heartbeat_us, lan.election_us) } else { (heartbeat_us, election_us) };
+    let (heartbeat_us, election_us) = if rng.chance(1, 3) {
+        (lan.heartbeat_us, lan.election_us)
+    } else {
+        (heartbeat_us, election_us)
+    };
     Config {
         heartbeat_us,
         election_us,
@@ -648,9 +651,7 @@ impl<S: Storage> Subject for MultiSubject<S> {
         // one that leads in a lower ballot than somebody has promised is a leader of the past
         let statuses: Vec<Status> = machines.map(|machine| machine.status()).collect();
         let newest = statuses.iter().map(|status| status.promised).max();
-        statuses
-            .iter()
-            .any(|status| status.role == Role::Leader && Some(status.promised) == newest)
+        statuses.iter().any(|status| status.role == Role::Leader && Some(status.promised) == newest)
     }
 
     fn leader_status(&self, machine: &MultiPaxos<S>) -> Option<LeaderStatus> {
