@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use quorate_log::{Proposal, ReadId};
 use quorate_sim::Marks;
@@ -29,6 +29,8 @@ pub(super) struct Oracle {
     told: HashSet<(usize, Slot, Ballot)>,
     /// What each node has promised, and the last slot of its log then.
     promised_at: Vec<(Ballot, Slot)>,
+    /// By a node and another: whether the last heartbeat that it took from the other said that this hears it.
+    hears: HashMap<(usize, usize), bool>,
     /// The ballot that each epoch belongs to.
     epochs: BTreeMap<u64, Ballot>,
     chosen: BTreeMap<Slot, (Ballot, Entry)>,
@@ -85,6 +87,7 @@ impl Oracle {
             voters: BTreeMap::new(),
             told: HashSet::new(),
             promised_at: vec![(NONE, 0); nodes],
+            hears: HashMap::new(),
             epochs: BTreeMap::new(),
             chosen: BTreeMap::new(),
             chosen_through: 0,
@@ -125,6 +128,12 @@ impl Oracle {
         self.life[node] += 1;
         self.promised_at[node] = (NONE, 0);
         self.reads[node].clear();
+        self.hears.retain(|(one, _), _| *one != node);
+    }
+
+    /// A node took a heartbeat of another, which says whether that one hears it.
+    pub(super) fn hears(&mut self, node: usize, from: usize, hears: bool) {
+        self.hears.insert((node, from), hears);
     }
 
     /// The records of a node are about to be replaced by those of a checkpoint.
@@ -545,6 +554,10 @@ impl Oracle {
             return Err(format!("node {} prepares {ballot:?}, which is not its", node + 1));
         }
         self.check_promised(node, ballot)?;
+        let is_heard = |one: usize| one == node || self.hears.get(&(node, one)) == Some(&true);
+        if !self.setup.is_quorum(For::Promises, is_heard) {
+            return Err(format!("node {} prepares {ballot:?}, and no quorum hears it", node + 1));
+        }
         if *self.prepared.entry(ballot).or_insert(life) == life {
             return Ok(());
         }

@@ -58,6 +58,7 @@ pub(super) enum Said {
 pub(super) struct Heartbeat {
     pub(super) promised: Ballot,
     pub(super) leads: bool,
+    pub(super) hears_you: bool,
     pub(super) commit: Slot,
     pub(super) through: Slot,
     pub(super) last: Slot,
@@ -110,10 +111,10 @@ fn read_message(input: &mut Reader<'_>) -> Result<Option<Result<Said, String>>, 
         0 => {
             let _configuration = input.u64()?;
             let promised = ballot(input)?;
-            let [leads, _has_leader, _hears_you] =
+            let [leads, _has_leader, hears_you] =
                 [input.u8()? != 0, input.u8()? != 0, input.u8()? != 0];
             let [commit, through, last] = [input.u64()?, input.u64()?, input.u64()?];
-            Said::Heartbeat(Heartbeat { promised, leads, commit, through, last })
+            Said::Heartbeat(Heartbeat { promised, leads, hears_you, commit, through, last })
         }
         1 => {
             let _configuration = input.u64()?;

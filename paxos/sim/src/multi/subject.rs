@@ -1,4 +1,5 @@
 use core::marker::PhantomData;
+use std::collections::HashMap;
 
 use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Shown, Wire};
 use quorate_paxos::Member;
@@ -26,6 +27,9 @@ pub struct MultiSubject<S: Storage> {
     seen: Vec<Option<Status>>,
     /// The longest message and record, as each node tells.
     limits: Vec<(usize, usize)>,
+    /// Messages sent, and whether each heartbeat among them said that the sender hears the receiver.
+    sent: u64,
+    heartbeats: HashMap<u64, bool>,
     /// What was violated where nothing can be told of it.
     violation: Option<String>,
     /// Commands that were made up.
@@ -325,6 +329,8 @@ impl<S: Storage> Subject for MultiSubject<S> {
             wants_restart: vec![false; nodes],
             seen: vec![None; nodes],
             limits: vec![(usize::MAX, usize::MAX); nodes],
+            sent: 0,
+            heartbeats: HashMap::new(),
             violation: None,
             operations: 0,
             propose: [20, 100, 300, 600][rng.below(4) as usize],
@@ -509,6 +515,10 @@ impl<S: Storage> Subject for MultiSubject<S> {
             return Err(format!("a message of {} bytes: {}", bytes.len(), Shown(&message)));
         }
         let said = parse::message(&bytes)?;
+        self.sent += 1;
+        if let Said::Heartbeat(heartbeat) = &said {
+            self.heartbeats.insert(self.sent, heartbeat.hears_you);
+        }
         self.oracle.sent(node, (to.get() as usize).wrapping_sub(1), &said)?;
         let mark = match &said {
             Said::Promise { run, .. } if !run.entries.is_empty() => Some("votes told"),
@@ -524,6 +534,12 @@ impl<S: Storage> Subject for MultiSubject<S> {
             self.wants_restart[node] = true;
         }
         Ok(())
+    }
+
+    fn received(&mut self, node: usize, from: usize, order: u64, _machine: &MultiPaxos<S>) {
+        if let Some(hears) = self.heartbeats.get(&order) {
+            self.oracle.hears(node, from, *hears);
+        }
     }
 
     fn rejected(&mut self, node: usize, why: Rejected, marks: &mut Marks) -> Result<(), String> {
