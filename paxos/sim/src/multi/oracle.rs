@@ -424,7 +424,10 @@ impl Oracle {
                 node + 1
             ));
         }
-        if *self.epochs.entry(entry.epoch).or_insert(ballot) != ballot {
+        let first = *self.epochs.entry(entry.epoch).or_insert(ballot);
+        // or it has proposed that in an earlier ballot of this life, and nobody has heard of it
+        let is_own = first < ballot && self.prepared.get(&first) == Some(&self.life[node]);
+        if first != ballot && !(is_own && first.1 == ballot.1) {
             return Err(format!("{entry:?} at {slot} is proposed anew in {ballot:?}"));
         }
         match entry.kind {
