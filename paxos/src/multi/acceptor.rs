@@ -73,7 +73,10 @@ impl<S: Storage> MultiPaxos<S> {
             self.owe_preempted(index, ballot);
             return Ok(());
         }
-        let put = self.slots.put(first, ballot, entries).map_err(|_| Rejected::Impossible)?;
+        let Ok(put) = self.slots.put(first, ballot, entries) else {
+            // something else was chosen in a later ballot, of which this node has learned without a promise
+            return Ok(());
+        };
         self.is_full_owed |= put.is_log_full; // what has no room is sent again
         if let Some(changed) = put.changed {
             self.disk.changed(changed);
