@@ -3,7 +3,7 @@
 /// A protocol: its crate, and its share of CI on two cores. A new one is a row here and one in `sim/cli/src/bin/sim/protocol.rs`; its
 /// planted bugs are found by their folder, `CRATE/bugs`, and have [`BUGS_SECONDS`](crate::bugs::BUGS_SECONDS).
 pub(crate) struct Protocol {
-    /// The crate's folder, and the protocol's name in the simulator.
+    /// The protocol's name in the simulator: the crate's folder, or one of a crate that has several.
     pub(crate) name: &'static str,
     /// Seeds of a sample: about 60 s of Raft, 10 s of the others.
     pub(crate) sample: u64,

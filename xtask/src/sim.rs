@@ -12,7 +12,8 @@ nodes, and checks every invariant after every step. Arguments go on to the simul
 
     cargo xtask sim --seeds 2000             seeds 1 to 2000 of Raft
     cargo xtask sim --seeds 500 --from 7000  others
-    cargo xtask sim --protocol crdt          of another protocol: clocks, crdt, election, ring
+    cargo xtask sim --protocol crdt          of another protocol: clocks, crdt, election, multi,
+                                             paxos, ring
     cargo xtask sim --sample                 some of each protocol, which the commit determines: a
                                              minute of Raft, 10 s of each other; CI runs this
 

@@ -17,6 +17,14 @@ fn passing_seeds_exit_with_0() {
 }
 
 #[test]
+fn multi_paxos_is_simulated() {
+    let output = sim(&["--protocol", "multi", "--seeds", "2", "--from", "3", "--threads", "1"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.lines().last().unwrap().ends_with(", 0 violations"), "{text}");
+}
+
+#[test]
 fn trace_is_printed_and_deterministic() {
     let output = sim(&["--seeds", "1", "--from", "3", "--trace"]);
     assert_eq!(output.status.code(), Some(0));
