@@ -67,8 +67,6 @@ fn messages_that_no_honest_node_sends_are_counted_and_change_nothing() {
         (accept(0, theirs, 2, b"\x00\x03"), Rejected::Malformed),
         (accept(0, theirs, FAR, ENTRY), Rejected::OutOfRange),
         (accept(0, too_far, 2, ENTRY), Rejected::OutOfRange),
-        // slot 1 is chosen, and is something else
-        (accept(0, theirs, 1, ENTRY), Rejected::Impossible),
         (promise(theirs, 1, 1, Ballot::ZERO, 1), Rejected::Malformed),
         (promise(theirs, 2, 1, ballot(0, 1), 1), Rejected::Malformed),
         (promise(mine, 1, 1, theirs, 1), Rejected::Malformed),
