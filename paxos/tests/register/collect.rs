@@ -252,3 +252,67 @@ fn room_is_given_back() {
         assert_eq!(net.change(2, &[name], Change::Read).2.as_deref(), Some(&b"a"[..]));
     }
 }
+
+/// Hands node 1 a message of another node, and what it says then, once its records are on disk.
+fn hand(net: &mut Net, from: u64, message: Message<'_>) -> Vec<super::net::Sent> {
+    let now = net.now;
+    let from = quorate_core::NodeId::new(from);
+    quorate_core::Machine::receive(net.node(1), now, from, message).unwrap();
+    net.poll(1);
+    net.sync_all();
+    net.take(|_| true)
+}
+
+fn accept(net: &mut Net, ballot: quorate_paxos::Ballot, value: Option<&[u8]>) {
+    let state = quorate_paxos::register::State { ballot, origin: ballot, value };
+    let message = Message::Accept { key: b"k", state, next: ballot, age: 0 };
+    assert!(hand(net, ballot.node.get(), message)[0].is("Accepted"));
+}
+
+/// It erases the tombstone that all have accepted, if it has promised nothing since, and nothing else.
+#[test]
+fn acceptor_erases_that_tombstone_alone() {
+    use crate::common::ballot;
+    let erase = |net: &mut Net, round| {
+        let said = hand(net, 2, Message::Erase { key: b"k", tombstone: ballot(round, 2) });
+        let Message::Erased { erased, .. } = said[0].message() else { panic!("{said:?}") };
+        erased
+    };
+    let mut net = Net::new(3);
+    accept(&mut net, ballot(10, 2), None);
+    for round in [9, 11] {
+        assert!(!erase(&mut net, round), "another tombstone");
+    }
+    hand(&mut net, 3, Message::Prepare { key: b"k", ballot: ballot(12, 3), age: 0 });
+    assert!(!erase(&mut net, 10), "it has promised since");
+    accept(&mut net, ballot(12, 3), Some(b"a"));
+    assert!(!erase(&mut net, 10), "it has accepted since");
+    accept(&mut net, ballot(14, 2), None);
+    assert!(erase(&mut net, 14));
+    assert_eq!(net.accepted(1), None);
+    assert!(erase(&mut net, 14), "once more");
+}
+
+/// A proposer that is visited answers when all acceptors have its age on record; then its ballots are above the tombstone's, after a crash as
+/// well. One whose membership is another does not answer.
+#[test]
+fn visited_proposer_is_fenced_before_it_answers() {
+    let tombstone = crate::common::ballot(40, 2);
+    let collect = |version| Message::Collect { key: b"k", tombstone, version };
+    let mut net = Net::new(3);
+    assert_eq!(hand(&mut net, 2, collect(1)), []);
+    let said = hand(&mut net, 2, collect(0));
+    assert_eq!(said.iter().filter(|sent| sent.is("Fence")).count(), 2, "{said:?}");
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert_eq!(hand(&mut net, 3, Message::Fenced { age: 1 }), []);
+    assert_eq!(hand(&mut net, 2, collect(0)), [], "it waits for one more");
+    let said = hand(&mut net, 2, Message::Fenced { age: 1 });
+    assert!(said.len() == 1 && said[0].is("Collected"), "{said:?}");
+    net.crash(1);
+    net.restart(1);
+    net.submit(1, b"k", Change::Read);
+    net.sync_all();
+    let said = net.take(|sent| sent.is("Prepare"));
+    let Message::Prepare { ballot, age, .. } = said[0].message() else { panic!() };
+    assert!(ballot > tombstone && age == 1, "{ballot}");
+}
