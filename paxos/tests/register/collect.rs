@@ -308,11 +308,15 @@ fn visited_proposer_is_fenced_before_it_answers() {
     assert_eq!(hand(&mut net, 2, collect(0)), [], "it waits for one more");
     let said = hand(&mut net, 2, Message::Fenced { age: 1 });
     assert!(said.len() == 1 && said[0].is("Collected"), "{said:?}");
-    net.crash(1);
-    net.restart(1);
-    net.submit(1, b"k", Change::Read);
-    net.sync_all();
-    let said = net.take(|sent| sent.is("Prepare"));
-    let Message::Prepare { ballot, age, .. } = said[0].message() else { panic!() };
-    assert!(ballot > tombstone && age == 1, "{ballot}");
+    for restarts in [false, true] {
+        if restarts {
+            net.crash(1);
+            net.restart(1);
+        }
+        net.submit(1, b"k", Change::Read);
+        net.sync_all();
+        let said = net.take(|sent| sent.is("Prepare"));
+        let Message::Prepare { ballot, age, .. } = said[0].message() else { panic!() };
+        assert!(ballot > tombstone && age == 1, "{ballot}");
+    }
 }

@@ -227,3 +227,18 @@ fn foreign_attempts_do_no_harm() {
     assert_eq!(retry(&mut net, 1, A, far), (Outcome::Unknown, None));
     assert_eq!(net.read(1).as_deref(), Some(&b"a"[..]));
 }
+
+/// What is known is above the first attempt and below the last one: it may be made of the first.
+#[test]
+fn state_between_two_attempts_is_unknown() {
+    let mut net = Net::new(3);
+    let known = net.set(2, b"x");
+    net.settle();
+    let first = Ballot { round: known.round - 1, ..known };
+    let first = if first.is_zero() { Ballot { round: 1, ..Ballot::FAST } } else { first };
+    assert!(first < known);
+    let last = Ballot { round: known.round + 20, ..known };
+    assert_eq!(retry(&mut net, 3, A, Attempt { first, last }), (Outcome::Unknown, None));
+    let first = last;
+    assert_eq!(retry(&mut net, 3, A, Attempt { first, last }).0, Outcome::Applied);
+}
