@@ -25,6 +25,7 @@ pub(crate) const PROTOCOLS: &[Protocol] = &[
         models: &[&["model", "quorum"], &["model", "migration"]],
     },
     Protocol { name: "paxos", sample: 40_000, models: &[&["model", "paxos"]] },
+    Protocol { name: "register", sample: 600, models: &[] },
     Protocol { name: "multi", sample: 600, models: &[] },
     Protocol { name: "raft", sample: 3_000, models: &[&["model", "raft"]] },
 ];

@@ -223,7 +223,8 @@ fn run_all(krate: &'static str, bugs: &[&Bug], seeds: u64, sample: Option<&Sampl
             if sample.is_some_and(|sample| !sample.may_start(at)) {
                 break;
             }
-            let verdict = plant(&scratch, bug).and_then(|p| run_one(&bug.protocol, &p, &control, seeds));
+            let verdict =
+                plant(&scratch, bug).and_then(|p| run_one(&bug.protocol, &p, &control, seeds));
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
             match verdict {
                 Ok(verdict) => {

@@ -1,7 +1,7 @@
 //! What a proposal costs, and a request of the quorum store.
 
-pub(crate) mod quorum;
 pub(crate) mod proposals;
+pub(crate) mod quorum;
 
 use std::collections::HashMap;
 use std::fs;
@@ -66,7 +66,7 @@ fn run(args: &[String]) -> Outcome {
         ["--check"] => {
             let wrong = [proposals::check(&RAFT)?, proposals::check(&PAXOS)?, quorum::check()?];
             refuse(wrong.concat())
-        },
+        }
         ["--bless"] => {
             proposals::bless(&RAFT)?;
             proposals::bless(&PAXOS)?;

@@ -112,9 +112,8 @@ pub(super) fn print_table(protocol: &Protocol, rows: &[Row]) {
             short(row.messages),
             row.live_bytes,
         );
-        let peers = PEERS
-            .iter()
-            .filter(|p| is_raft && (p.payload, p.batch) == (row.payload, row.batch));
+        let peers =
+            PEERS.iter().filter(|p| is_raft && (p.payload, p.batch) == (row.payload, row.batch));
         for peer in peers {
             println!(
                 "    {:<34} {:>12} {:<8} {:>9}  {:>8}",

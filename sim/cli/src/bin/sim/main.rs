@@ -15,7 +15,8 @@ Even seeds use the heap storage, odd ones the inline storage with small limits; 
 
 Usage: sim [--protocol P] [--seeds N] [--from S] [--nodes N] [--threads N] [--marks | --no-marks] [--trace | --shrink]
 
-  --protocol P raft (the default), election, clocks, crdt, ring, paxos or multi
+  --protocol P raft (the default), election, clocks, crdt, ring, paxos,
+               register or multi
   --seeds N    how many seeds to run (default 100)
   --from S     the first seed (default 1)
   --nodes N    nodes in the cluster (default: drawn from the seed, mostly 3 and 5)
