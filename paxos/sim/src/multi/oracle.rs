@@ -328,7 +328,8 @@ impl Oracle {
         let values = self.values.entry(slot).or_default();
         if let Some((later, other)) = values.range(ballot..).find(|(_, other)| **other != entry) {
             return Err(format!(
-                "slot {slot}: {entry:?} is chosen in {ballot:?}, proposed was {other:?} in {later:?}"
+                "slot {slot}: {entry:?} is chosen in {ballot:?}, proposed was {other:?} in \
+                 {later:?}"
             ));
         }
         match entry.kind {
@@ -387,7 +388,8 @@ impl Oracle {
             Some((_, chosen)) if *chosen == entry => {}
             Some((earlier, chosen)) if *earlier < ballot => {
                 return Err(format!(
-                    "{entry:?} is proposed at {slot} in {ballot:?}, chosen was {chosen:?} in {earlier:?}"
+                    "{entry:?} is proposed at {slot} in {ballot:?}, chosen was {chosen:?} in \
+                     {earlier:?}"
                 ));
             }
             _ => self.check_value(node, ballot, slot, entry)?,
@@ -420,7 +422,8 @@ impl Oracle {
         if !self.setup.is_quorum(For::Promises, is_free) {
             let votes: Vec<_> = promises.keys().map(|&node| (node + 1, vote(node))).collect();
             return Err(format!(
-                "node {} proposes {entry:?} at {slot} in {ballot:?}, which no quorum of these allows: {votes:?}",
+                "node {} proposes {entry:?} at {slot} in {ballot:?}, which no quorum of these \
+                 allows: {votes:?}",
                 node + 1
             ));
         }
@@ -609,7 +612,8 @@ impl Oracle {
         let Some(slot) = missing else { return Ok(()) };
         let vote = disk.votes.get(&slot);
         Err(format!(
-            "node {} says that it voted in {ballot:?} through {through}, its disk holds {vote:?} at {slot}",
+            "node {} says that it voted in {ballot:?} through {through}, its disk holds {vote:?} \
+             at {slot}",
             node + 1
         ))
     }

@@ -26,7 +26,9 @@ fn all_nodes_apply_the_same_log() {
         println!("{count:>9} {mark}");
     }
     println!(
-        "{seeds} seeds, {} messages, {} crashes, {} commands; leader after {:?}, {:?} and {:?} of 8,000 (half, 99 of 100, all), in partial partitions {:?} at most; {} messages in a second, {} outputs in a step",
+        "{seeds} seeds, {} messages, {} crashes, {} commands; leader after {:?}, {:?} and {:?} of \
+         8,000 (half, 99 of 100, all), in partial partitions {:?} at most; {} messages in a second, \
+         {} outputs in a step",
         summary.delivered,
         summary.crashes,
         summary.completed,
