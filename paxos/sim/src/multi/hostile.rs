@@ -25,7 +25,7 @@ pub fn decode(data: &[u8]) -> Result<(), String> {
     check_round_trip::<Record<'_>>(data)
 }
 
-/// Gives a node of a group of three a list of inputs. The first byte chooses its roles.
+/// Gives a node of a group of three a list of inputs. The first byte chooses its roles, and how far honest peers get with it first.
 ///
 /// # Errors
 ///
@@ -42,6 +42,7 @@ pub fn inputs(data: &[u8]) -> Result<(), String> {
 pub fn outcomes(data: &[u8]) -> Result<Outcomes, String> {
     let Some((&which, rest)) = data.split_first() else { return Ok(Outcomes::default()) };
     let mut node = NodeUnderTest::new(which % 8 == 7, which & 0x80 == 0)?;
+    node.begin(which & 0x40 != 0, which & 0x20 != 0)?;
     node.run(rest)?;
     Ok(node.outcomes)
 }
@@ -121,9 +122,53 @@ impl NodeUnderTest {
         })
     }
 
-    fn run(&mut self, data: &[u8]) -> Result<(), String> {
+    /// Honest peers hear it until it is a candidate, and make it the leader.
+    fn begin(&mut self, stands: bool, leads: bool) -> Result<(), String> {
         self.node.tick(self.now);
         self.drain()?;
+        for _ in 0..if stands { 20 } else { 0 } {
+            if self.node.status().role == Role::Follower {
+                self.now = self.now.after(30_000);
+                self.hear_peers()?;
+                self.sync()?;
+                self.drain()?;
+            }
+        }
+        let ballot = self.node.status().promised;
+        let (from, first) = (1, 1);
+        let (accepted, entries) = (quorate_paxos::Ballot::ZERO, &[][..]);
+        let promise =
+            Message::Promise { ballot, from, first, accepted, entries, commit: 0, last: 0 };
+        if stands && leads && self.node.status().role == Role::Candidate {
+            self.sync()?;
+            let result = self.node.receive(self.now, NodeId::new(1), promise);
+            result.map_err(|e| format!("it refuses an honest promise: {e}"))?;
+            self.drain()?;
+        }
+        Ok(())
+    }
+
+    /// A heartbeat of each peer, which hears it.
+    fn hear_peers(&mut self) -> Result<(), String> {
+        for from in [1, 3] {
+            let heartbeat = Message::Heartbeat {
+                configuration: 0,
+                promised: quorate_paxos::Ballot::ZERO,
+                leads: false,
+                has_leader: false,
+                hears_you: true,
+                commit: 0,
+                through: 0,
+                last: 0,
+            };
+            let result = self.node.receive(self.now, NodeId::new(from), heartbeat);
+            result.map_err(|e| format!("it refuses an honest heartbeat: {e}"))?;
+            self.drain()?;
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, data: &[u8]) -> Result<(), String> {
         let mut input = Input::new(data);
         while let Some(what) = input.byte() {
             self.step(what, &mut input)?;
@@ -153,7 +198,12 @@ impl NodeUnderTest {
                 let _ = self.node.read();
             }
             12 => self.application(argument)?,
-            13 => self.sync()?,
+            13 => {
+                self.sync()?;
+                if argument > 64 {
+                    self.hear_peers()?;
+                }
+            }
             14 if argument > 200 => return self.restart(argument.is_multiple_of(2)),
             14 => self.application(argument)?,
             _ => {
@@ -236,7 +286,8 @@ impl NodeUnderTest {
         hints.extend(slot_fields.map(|field| Hint::near(field, &slots)));
         let Some(message) = input.message::<Message<'_>>(&hints) else { return Ok(()) };
         // most messages name the nodes that they must
-        let message = if what & 0x30 == 0 { message } else { aimed(message, from) };
+        let promised = Some(status.promised).filter(|_| what & 0x20 != 0);
+        let message = if what & 0x30 == 0 { message } else { aimed(message, from, promised) };
         let (name, text) = (message.name(), Shown(&message).to_string());
         self.node.tick(self.now);
         self.drain()?;
@@ -438,9 +489,10 @@ fn owned(event: Event<'_>) -> Result<Told, String> {
 }
 
 /// The same message with the ballots of those that may use them: the sender asks in its own, and answers in those of the node.
-fn aimed(message: Message<'_>, from: u64) -> Message<'_> {
+fn aimed(message: Message<'_>, from: u64, promised: Option<quorate_paxos::Ballot>) -> Message<'_> {
     use quorate_paxos::Ballot;
     let of = |ballot: Ballot, node: NodeId| Ballot::new(ballot.round, node);
+    let own = |ballot: Ballot| promised.unwrap_or_else(|| of(ballot, NODE));
     let from = NodeId::new(from);
     match message {
         Message::Heartbeat {
@@ -470,20 +522,18 @@ fn aimed(message: Message<'_>, from: u64) -> Message<'_> {
         }
         Message::Promise { ballot, from, first, accepted, entries, commit, last } => {
             Message::Promise {
-                ballot: of(ballot, NODE),
+                ballot: own(ballot),
                 from,
-                first: first.max(from),
-                accepted,
+                first: if promised.is_some() { from } else { first.max(from) },
+                accepted: if entries.len() % 2 == 0 { Ballot::ZERO } else { accepted },
                 entries,
                 commit: commit.min(last),
                 last,
             }
         }
-        Message::Accepted { ballot, through } => {
-            Message::Accepted { ballot: of(ballot, NODE), through }
-        }
-        Message::Preempted { ballot, promised } => {
-            Message::Preempted { ballot: of(ballot, NODE), promised }
+        Message::Accepted { ballot, through } => Message::Accepted { ballot: own(ballot), through },
+        Message::Preempted { ballot, promised: higher } => {
+            Message::Preempted { ballot: own(ballot), promised: higher }
         }
         _ => message,
     }
