@@ -55,7 +55,7 @@ pub const REQUIRED_MARKS: &[&str] = &[
     "preempted",
     "proposal applied",
     "proposal lost",
-    "proposal told to be dropped",
+    "proposals told to be decided",
     "query",
     "quorums of one size",
     "read answered",

@@ -425,6 +425,7 @@ impl<S: Storage> Subject for MultiSubject<S> {
                 Some("crash as the commit moves")
             }
             Event::ProposalsDropped { before, after } => {
+                marks.hit("proposals told to be decided");
                 self.drop_proposals(node, (before, after), marks)?;
                 None
             }
