@@ -97,7 +97,7 @@ impl Disk {
     pub(super) fn misses(&self, other: &Self) -> Option<String> {
         if self.promised < other.promised
             || self.commit < other.commit
-            || self.is_founded < other.is_founded
+            || (!self.is_founded && other.is_founded)
             || self.snapshot < other.snapshot
         {
             return Some(format!("{other:?}"));

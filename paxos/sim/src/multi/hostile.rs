@@ -55,6 +55,9 @@ const NODE: NodeId = NodeId::new(2);
 /// Outputs after one input, at most.
 const MAX_OUTPUTS: usize = 300;
 
+/// What can be seen of a node: its status, its deadline, its checkpoint, and what it does next.
+type View = (String, Option<Instant>, Vec<Vec<u8>>, Vec<String>);
+
 /// The node, its disk and its application, and what it did.
 struct NodeUnderTest {
     node: Node,
@@ -305,7 +308,7 @@ impl NodeUnderTest {
     }
 
     /// What can be seen of the node, and all that it would do next.
-    fn view(&self) -> Result<(String, Option<Instant>, Vec<Vec<u8>>, Vec<String>), String> {
+    fn view(&self) -> Result<View, String> {
         let records: Result<Vec<_>, String> = self.node.checkpoint().map(|r| bytes(&r)).collect();
         let mut copy = self.node.clone();
         let mut outputs = Vec::new();

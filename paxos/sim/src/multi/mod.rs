@@ -59,6 +59,7 @@ pub const REQUIRED_MARKS: &[&str] = &[
     "query",
     "quorums of one size",
     "read answered",
+    "read beside another leader",
     "restarted after a message",
     "restored with votes",
     "roles apart",

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use quorate_log::{Proposal, ReadId};
 use quorate_sim::Marks;
@@ -30,7 +30,7 @@ pub(super) struct Oracle {
     /// What each node has promised, and the last slot of its log then.
     promised_at: Vec<(Ballot, Slot)>,
     /// By a node and another: whether the last heartbeat that it took from the other said that this hears it.
-    hears: HashMap<(usize, usize), bool>,
+    hears: BTreeMap<(usize, usize), bool>,
     /// The ballot that each epoch belongs to.
     epochs: BTreeMap<u64, Ballot>,
     chosen: BTreeMap<Slot, (Ballot, Entry)>,
@@ -87,7 +87,7 @@ impl Oracle {
             voters: BTreeMap::new(),
             told: HashSet::new(),
             promised_at: vec![(NONE, 0); nodes],
-            hears: HashMap::new(),
+            hears: BTreeMap::new(),
             epochs: BTreeMap::new(),
             chosen: BTreeMap::new(),
             chosen_through: 0,

@@ -607,11 +607,11 @@ impl<S: Storage> Subject for MultiSubject<S> {
         }
         let mut marks = Marks::default();
         let least = if self.is_healed { 300 } else { 0 };
+        let leads = |node: &usize| {
+            access.peek(*node).is_some_and(|machine| machine.status().role == Role::Leader)
+        };
+        let leaders: Vec<usize> = (0..nodes).filter(leads).collect();
         if self.rng.chance(self.propose.max(least), 1_000) {
-            let leads = |node: &usize| {
-                access.peek(*node).is_some_and(|machine| machine.status().role == Role::Leader)
-            };
-            let leaders: Vec<usize> = (0..nodes).filter(leads).collect();
             let drawn = self.rng.below(leaders.len().max(1) as u64) as usize;
             let any = self.rng.below(nodes as u64) as usize;
             let is_any = self.rng.chance(1, 20);
@@ -619,6 +619,13 @@ impl<S: Storage> Subject for MultiSubject<S> {
             let count = 1 + self.rng.below(self.burst);
             if let Some(machine) = access.machine(target) {
                 (0..count).try_for_each(|_| self.propose(target, machine, &mut marks))?;
+            }
+        }
+        // all but one are leaders of the past, and do not know it
+        for target in leaders.iter().copied().filter(|_| leaders.len() > 1) {
+            if let Some(machine) = access.machine(target) {
+                marks.hit("read beside another leader");
+                self.read(target, machine)?;
             }
         }
         if self.rng.chance(self.read, 1_000) {
