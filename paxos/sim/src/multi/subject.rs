@@ -192,6 +192,10 @@ impl<S: Storage> MultiSubject<S> {
         marks: &mut Marks,
     ) -> Result<bool, String> {
         let here = &mut self.applications[node];
+        // making it durable may take a while
+        if here.complete.is_some() && self.rng.chance(1, 2) {
+            return Ok(false);
+        }
         let Some(slot) = here.complete.take() else { return Ok(false) };
         if self.rng.chance(1, 20) {
             marks.hit("snapshot refused");
