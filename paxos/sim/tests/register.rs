@@ -3,10 +3,7 @@
 //! `SEEDS=8000 cargo test --release -p quorate-paxos-sim --test all register -- --nocapture` looks further.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "../../../fuzz/replay.rs"]
-mod corpus;
-
-use corpus::replay;
+use crate::corpus::replay;
 use quorate_core::{Declared, Rng};
 use quorate_paxos::register::Message;
 use quorate_paxos_sim::{

@@ -128,7 +128,10 @@ impl Specification for Register {
 mod tests {
     use super::*;
 
-    fn history(operations: &[(Asked, Option<(bool, Option<u64>)>)]) -> Result<(), String> {
+    /// What was asked for, and whether it was applied and the value then, if that was told.
+    type Operation = (Asked, Option<(bool, Option<u64>)>);
+
+    fn history(operations: &[Operation]) -> Result<(), String> {
         let mut history = History::default();
         for (id, (asked, told)) in (1..).zip(operations) {
             history.call(id, 0, *asked);
