@@ -2,6 +2,8 @@
 //! pass.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 #[path = "../../../fuzz/replay.rs"]
 mod corpus;
 mod hostile;

@@ -14,7 +14,7 @@ const MARKS_FROM: u64 = 400;
 #[test]
 fn all_nodes_apply_the_same_log() {
     let number = |name| std::env::var(name).ok().and_then(|number| number.parse().ok());
-    let (seeds, from) = (number("SEEDS").unwrap_or(60), number("FROM").unwrap_or(1));
+    let (seeds, from) = (number("SEEDS").unwrap_or(40), number("FROM").unwrap_or(1));
     let campaign = Campaign { from, seeds, nodes: None, threads: 2, rerun_every: 20 };
     let outcome = campaign.run_alternating::<OnHeap, OnInline>(|_| ());
     if let Some(violation) = outcome.violation {
