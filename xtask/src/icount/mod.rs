@@ -18,19 +18,19 @@ pub(crate) const VERB: Verb = Verb {
     name: "icount",
     about: "instructions, allocations and messages a proposal or a request costs",
     help: "
-Three nodes of Raft, and of Multi-Paxos, in one thread (bench/log), every message and record encoded and decoded,
-committed entries read, snapshots taken; callgrind counts the instructions of the whole cluster,
-built with the profile `bench` (fat LTO). Counts are the same on every run of the same binary; they
-differ between compilers. Long copies count more than they cost: callgrind counts a `rep movsb`,
-which the C library uses from 2 KiB on, as one instruction a byte.
+Three nodes of Raft, and of Multi-Paxos, in one thread (bench/log), every message and record encoded
+and decoded, committed entries read, snapshots taken; callgrind counts the instructions of the whole
+cluster, built with the profile `bench` (fat LTO). Counts are the same on every run of the same
+binary; they differ between compilers. Long copies count more than they cost: callgrind counts a
+`rep movsb`, which the C library uses from 2 KiB on, as one instruction a byte.
 
 Three nodes of the quorum store (bench/quorum) with inline storage, in the same way: N is 3, R and W
 are 2, the node that is asked is one of the three, no replica is behind.
 
     cargo xtask icount            a table beside the targets and the peers' numbers
-    cargo xtask icount --plain    a line a row: protocol payload batch instructions allocations messages, all
-                                  but the first two per proposal; then request instructions
-                                  allocations messages bytes, per request
+    cargo xtask icount --plain    a line a row: protocol payload batch instructions allocations
+                                  messages, the last three per proposal; then request
+                                  instructions allocations messages bytes, per request
     cargo xtask icount --check    also fails when a proposal allocates, takes other than 4 messages
                                   at batch 1, or takes over 3 % more instructions than
                                   bench/log/raft.txt or paxos.txt allows; and likewise a request, by
