@@ -51,6 +51,14 @@ impl<S: Storage> MultiPaxos<S> {
             }
             return Ok(());
         }
+        if is_chosen && count > 0 && first > succ(own) {
+            // it has learned what was chosen since the page before, whose votes may be for something else: all of it is asked for again
+            if let Some(peer) = self.peers.get_mut(index) {
+                peer.page.next = succ(own);
+                peer.owed.owe(Due::Prepare);
+            }
+            return Ok(());
+        }
         let is_full = if is_chosen {
             !self.learn(first, entries)?
         } else {

@@ -5,7 +5,7 @@ use quorate_core::{NodeId, Rejected};
 use quorate_log::{Held, Incoming};
 
 use super::peer::{Due, Stage, Transfer};
-use super::{LIMIT, Message, MultiPaxos, Slot, SnapshotError, Storage, entry};
+use super::{LIMIT, Message, MultiPaxos, Role, Slot, SnapshotError, Storage, entry};
 
 /// What a node that lacks something has got of it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -106,7 +106,12 @@ impl<S: Storage> MultiPaxos<S> {
         if first > before.saturating_add(1) {
             return Ok(());
         }
+        let agrees = self.role != Role::Leader || self.slots.agrees(first, entries);
         let has_room = self.learn(first, entries)?;
+        if !agrees {
+            // chosen in a later ballot, of which this leader has not heard: what it says to be chosen is not what it proposed any more
+            self.step_down();
+        }
         self.is_full_owed |= !has_room;
         let after = self.slots.commit();
         if after == before {
@@ -277,6 +282,9 @@ impl<S: Storage> MultiPaxos<S> {
         self.catch_up.incoming = None;
         if slot <= self.slots.applied() {
             return Err(SnapshotError::NotWanted);
+        }
+        if self.role == Role::Leader && slot > self.slots.commit() {
+            self.step_down(); // it may not be what this leader proposed
         }
         self.slots.install(slot);
         self.proposals.installed = slot;

@@ -244,11 +244,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Err(Rejected::OutOfRange);
         }
         self.check_ballot(promised)?;
-        let (me, ballot) = (self.group.my_id(), self.election.promised);
-        let is_mine = self.role == Role::Leader && promised == ballot && promised.node == me;
-        if is_mine && through > self.slots.last() {
-            return Err(Rejected::Impossible);
-        }
+        let ballot = self.election.promised;
         self.election.see(promised);
         let now = self.now;
         if let Some(peer) = self.peers.get_mut(index) {
@@ -284,7 +280,7 @@ impl<S: Storage> MultiPaxos<S> {
         if let Some(peer) = self.peers.get_mut(index) {
             peer.flow.has_chosen(peer.link.commit);
             if promised == ballot {
-                peer.flow.accepted(through);
+                peer.flow.accepted(through.min(self.slots.last()));
             }
         }
         self.advance_commit();

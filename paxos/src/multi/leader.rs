@@ -31,9 +31,8 @@ impl<S: Storage> MultiPaxos<S> {
         if self.role != Role::Leader || ballot != self.election.promised() {
             return Ok(());
         }
-        if through > self.slots.last() {
-            return Err(Rejected::Impossible);
-        }
+        // it may have learned of more
+        let through = through.min(self.slots.last());
         if let Some(peer) = self.peers.get_mut(index) {
             peer.flow.accepted(through);
         }

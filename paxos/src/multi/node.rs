@@ -233,7 +233,7 @@ impl<S: Storage> MultiPaxos<S> {
         }
         let epoch = self.proposals.epoch();
         let header = Header { epoch, kind: EntryKind::Command, len: command.len() };
-        let has_room = last < LIMIT && self.slots.fits(command.len(), SPARE);
+        let has_room = last.saturating_add(1) < LIMIT && self.slots.fits(command.len(), SPARE);
         if !has_room || self.slots.add(header, command, self.election.promised()).is_err() {
             self.is_full_owed = true;
             self.work.events();

@@ -325,6 +325,18 @@ impl<S: Storage> Slots<S> {
         self.runs.set(holes, Ballot::ZERO, self.log.last())
     }
 
+    /// Whether this node has these entries in their slots, as far as they are not known to be chosen.
+    pub(super) fn agrees(&self, first: Slot, entries: &[u8]) -> bool {
+        let (mut slot, mut rest) = (first, entries);
+        while let Some((entry, after)) = entry::split(rest) {
+            if slot > self.commit && (slot > self.log.last() || self.entry(slot) != entry) {
+                return false;
+            }
+            (slot, rest) = (succ(slot), after);
+        }
+        true
+    }
+
     /// A vote of another acceptor, in a ballot below the one that this candidate prepares: it takes the place of a vote in a lower ballot.
     pub(super) fn merge(&mut self, slot: Slot, ballot: Ballot, entry: &[u8]) -> Put {
         if slot <= self.commit || self.ballot_at(slot) >= ballot {

@@ -74,7 +74,6 @@ fn messages_that_no_honest_node_sends_are_counted_and_change_nothing() {
         (promise(theirs, 1, 1, ballot(1, 0), 1), Rejected::Impossible),
         (Message::Accepted { ballot: Ballot::ZERO, through: 1 }, Rejected::Malformed),
         (Message::Accepted { ballot: mine, through: FAR }, Rejected::OutOfRange),
-        (Message::Accepted { ballot: mine, through: 2 }, Rejected::Impossible),
         (Message::Accepted { ballot: theirs, through: 1 }, Rejected::Impossible),
         (Message::Preempted { ballot: theirs, promised: mine }, Rejected::Malformed),
         (Message::Preempted { ballot: mine, promised: too_far }, Rejected::OutOfRange),

@@ -338,3 +338,67 @@ fn acceptor_tells_all_its_votes_page_by_page() {
         assert_eq!(told, Some((from, first, accepted, entries)));
     }
 }
+
+#[test]
+fn votes_of_a_page_are_asked_for_again_if_what_follows_was_chosen_meanwhile() {
+    let (net, mut node) = candidate(3, &[]);
+    let now = net.instant();
+    // its vote, as it was; before the next page it learns that something else is chosen there, and what follows
+    promise(&mut node, now, 1, (1, 2), Some((1, ballot(1, 1), b"old"))).unwrap();
+    drain(&mut node);
+    let chosen = |from, entries: &[u8]| {
+        let (ballot, accepted) = (ballot(10, 0), Ballot::ZERO);
+        let first = from;
+        Message::Promise { ballot, from, first, accepted, entries, commit: 2, last: 2 }.to_vec()
+    };
+    let page = chosen(2, &command(b"b"));
+    node.receive(now, id(1), Message::from_slice(&page).unwrap()).unwrap();
+    assert_eq!((node.status().role, node.status().commit), (Role::Candidate, 0));
+    let asked = drain(&mut node).sent.iter().any(|(to, bytes)| {
+        let message = Message::from_slice(bytes).unwrap();
+        *to == id(1) && matches!(message, Message::Prepare { from: 1, .. })
+    });
+    assert!(asked);
+    let page = chosen(1, &[command(b"new"), command(b"b")].concat());
+    node.receive(now, id(1), Message::from_slice(&page).unwrap()).unwrap();
+    assert_eq!((node.status().role, node.status().commit), (Role::Leader, 2));
+    let command = |slot, data: &[u8]| Applied::Command(slot, data.to_vec());
+    assert_eq!(drain(&mut node).applied, [command(1, b"new"), command(2, b"b")]);
+}
+
+#[test]
+fn leader_that_learns_of_another_choice_leads_no_more() {
+    let (net, mut node) = candidate(5, &[]);
+    let now = net.instant();
+    for index in [1, 2] {
+        promise(&mut node, now, index, (1, 0), None).unwrap();
+    }
+    node.propose(b"mine").unwrap();
+    drain(&mut node);
+    assert_eq!(node.status().role, Role::Leader);
+    // somebody who was asked for what is chosen tells of a later leader's choice
+    let theirs = command(b"theirs");
+    let chosen = Message::Chosen { first: 1, commit: 1, entries: &theirs };
+    node.receive(now, id(3), chosen).unwrap();
+    assert_eq!((node.status().role, node.status().commit), (Role::Follower, 1));
+    let done = drain(&mut node);
+    assert_eq!(done.applied, [Applied::Command(1, b"theirs".to_vec())]);
+    assert!(done.sent.iter().all(|(_, bytes)| {
+        !matches!(Message::from_slice(bytes).unwrap(), Message::Heartbeat { leads: true, .. })
+    }));
+}
+
+#[test]
+fn leader_that_learns_what_it_proposed_goes_on() {
+    let (net, mut node) = candidate(5, &[]);
+    let now = net.instant();
+    for index in [1, 2] {
+        promise(&mut node, now, index, (1, 0), None).unwrap();
+    }
+    node.propose(b"mine").unwrap();
+    drain(&mut node);
+    let entries = node.entries(1).bytes().to_vec();
+    let chosen = Message::Chosen { first: 1, commit: 1, entries: &entries };
+    node.receive(now, id(3), chosen).unwrap();
+    assert_eq!((node.status().role, node.status().commit), (Role::Leader, 1));
+}
