@@ -6,7 +6,9 @@ use quorate_core::{Instant, Machine, NodeId, Quorums, Rejected, Rng, Shown, Wire
 use quorate_paxos::multi::{
     Ballots, Config, Event, Inline, Message, MultiPaxos, Record, Slot, Storage,
 };
-use quorate_paxos::{Ballot, Heap, Member};
+#[cfg(feature = "alloc")]
+use quorate_paxos::Heap;
+use quorate_paxos::{Ballot, Member};
 use quorate_sim::conformance::Specimen;
 use quorate_sim::conformance_tests;
 
@@ -48,6 +50,7 @@ impl Kind for Inline<3, BYTES, 64, 64> {
     const MEMORY: usize = BYTES + 4 * 64 + 64 + 3 * 240 + 1300;
 }
 
+#[cfg(feature = "alloc")]
 impl Kind for Heap {
     const NAME: &'static str = "Multi-Paxos on the heap";
     const ROOM: usize = 8192;
@@ -222,5 +225,9 @@ impl<S: Kind> Specimen for Application<S> {
 
 conformance_tests! {
     inline: Application<Inline<3, BYTES, 64, 64>>, seeds 0..16;
+}
+
+#[cfg(feature = "alloc")]
+conformance_tests! {
     heap: Application<Heap>, seeds 0..16;
 }
