@@ -137,6 +137,12 @@ mod tests {
         assert!([0, 1, 2].iter().all(|&value| outcomes.iter().any(|one| one.value == value)));
     }
 
+    /// All nodes lose power before anybody has voted.
+    #[test]
+    fn value_is_chosen_though_all_forget_what_they_proposed() {
+        assert!(run(13_561_306_008_873).is_ok_and(|outcome| outcome.restarts >= 3));
+    }
+
     #[test]
     fn outcome_of_a_seed_is_the_same_everywhere() {
         let outcome = run(1).unwrap();

@@ -26,6 +26,8 @@ pub(crate) struct World {
     disks: [InlineList<Bytes<RECORD>, RECORDS>; NODES],
     flights: InlineList<Flight, FLIGHTS>,
     chosen: Option<u8>,
+    /// Nodes that still know what they proposed.
+    proposing: [bool; NODES],
     told: Outcome,
 }
 
@@ -54,6 +56,7 @@ impl World {
             disks: Default::default(),
             flights: InlineList::default(),
             chosen: None,
+            proposing: [true; NODES],
             told: Outcome {
                 value: 0,
                 round: 0,
@@ -195,6 +198,14 @@ impl World {
             node.found(); // setting it up is not over before that is on its disk
         }
         node.learn(self.now);
+        if let Some(proposes) = self.proposing.get_mut(at) {
+            *proposes = false;
+        }
+        if self.proposing == [false; NODES] {
+            // all have forgotten, and perhaps nobody has voted: the last one proposes again
+            let value = u8::try_from(at).map_err(|_| Problem::Setup)?;
+            node.propose(self.now, &[value]).map_err(|_| Problem::Setup)?;
+        }
         if let Some(place) = self.nodes.get_mut(at) {
             *place = node;
         }

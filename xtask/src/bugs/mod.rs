@@ -39,7 +39,7 @@ nothing.
     cargo xtask bugs --list          names and the rules they break, without running anything
     cargo xtask bugs --check         only whether each patch applies and compiles; CI runs this for
                                      all of them, as a sample would come across a stale one by luck
-    cargo xtask bugs --sample        as many of each crate as 80 seconds allow, in an order that
+    cargo xtask bugs --sample        as many of each crate as 60 seconds allow, in an order that
                                      the commit determines; CI runs this
     cargo xtask bugs --budget 300    the same with so many seconds
     cargo xtask bugs --sample --order 7   in the order of another number: the one that a run printed
@@ -71,7 +71,7 @@ const CONTROL: &str = "(no bug)";
 /// Characters of what was violated that are shown; the log has the rest.
 const SHOWN: usize = 90;
 /// How long a sample plants bugs of a crate: its share of CI.
-pub(crate) const BUGS_SECONDS: u64 = 80;
+pub(crate) const BUGS_SECONDS: u64 = 60;
 
 /// What became of a bug.
 struct Verdict {
