@@ -3,11 +3,11 @@
 use core::marker::PhantomData;
 
 use quorate_core::{Instant, Machine, NodeId, Quorums, Rejected, Rng, Shown, Wire as _};
+#[cfg(feature = "alloc")]
+use quorate_paxos::Heap;
 use quorate_paxos::multi::{
     Ballots, Config, Event, Inline, Message, MultiPaxos, Record, Slot, Storage,
 };
-#[cfg(feature = "alloc")]
-use quorate_paxos::Heap;
 use quorate_paxos::{Ballot, Member};
 use quorate_sim::conformance::Specimen;
 use quorate_sim::conformance_tests;
