@@ -150,20 +150,27 @@ fn list() -> Outcome {
     Ok(())
 }
 
-/// Plants one bug after the other and lets the compiler look at each, without building anything.
+/// Plants one bug after the other and lets the compiler look at each, without building anything; in CI at a third of them, which the
+/// commit determines.
 fn compile(bugs: &[Bug]) -> Outcome {
     let scratch = Scratch::new("bugs-check")?;
     let mut wrong = Vec::new();
-    println!("compiling {} planted bugs, one at a time", bugs.len());
+    let (is_sample, order) = (std::env::var_os("CI").is_some(), crate::commit::number());
+    let is_compiled =
+        |bug: &Bug| !is_sample || crate::rank::rank(order, &bug.name).is_multiple_of(3);
+    let compiled = bugs.iter().filter(|bug| is_compiled(bug)).count();
+    println!("planting {} bugs, one at a time, and compiling {compiled}", bugs.len());
     for bug in bugs {
         scratch.reset()?;
-        let checked = bug.plant(&scratch).and_then(|()| cargo("check", &scratch).read());
+        let checked = bug.plant(&scratch).and_then(|()| {
+            if is_compiled(bug) { cargo("check", &scratch).read().map(|_| ()) } else { Ok(()) }
+        });
         if let Err(failure) = checked {
             println!("{:<34} is stale", bug.name);
             wrong.push(format!("{}: {failure}", bug.name));
         }
     }
-    println!("{} of {} planted bugs apply and compile", bugs.len() - wrong.len(), bugs.len());
+    println!("{} of {} planted bugs are good", bugs.len() - wrong.len(), bugs.len());
     if wrong.is_empty() { Ok(()) } else { Err(Failure::failed(wrong.join("\n"))) }
 }
 
