@@ -73,7 +73,7 @@ impl<S: Storage> MultiPaxos<S> {
             self.owe_preempted(index, ballot);
             return Ok(());
         }
-        let Ok(put) = self.slots.put(first, ballot, entries) else {
+        let Ok(put) = self.slots.put(first, ballot, (count, entries)) else {
             // something else was chosen in a later ballot, of which this node has learned without a promise
             return Ok(());
         };

@@ -60,7 +60,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Ok(());
         }
         let is_full = if is_chosen {
-            !self.learn(first, entries)?
+            !self.learn(first, (count, entries))?
         } else {
             self.merge(first, accepted, entries)
         };
@@ -82,11 +82,15 @@ impl<S: Storage> MultiPaxos<S> {
     }
 
     /// Entries that are chosen, from at most the first slot on that is not known to be. False if they have no room.
-    pub(super) fn learn(&mut self, first: Slot, entries: &[u8]) -> Result<bool, Rejected> {
+    pub(super) fn learn(
+        &mut self,
+        first: Slot,
+        (count, entries): (u64, &[u8]),
+    ) -> Result<bool, Rejected> {
         if entries.is_empty() {
             return Ok(true);
         }
-        let put = self.slots.put(first, Ballot::ZERO, entries);
+        let put = self.slots.put(first, Ballot::ZERO, (count, entries));
         let put = put.map_err(|_| Rejected::Impossible)?;
         if let Some(changed) = put.changed {
             self.disk.changed(changed);

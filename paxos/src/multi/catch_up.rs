@@ -16,6 +16,8 @@ pub(super) struct CatchUp {
     incoming: Option<Incoming<(Slot, usize)>>,
     /// A snapshot that was received whole, for the application to install or refuse.
     received: Option<Slot>,
+    /// Others may want parts of a snapshot.
+    is_wanted: bool,
 }
 
 impl<S: Storage> MultiPaxos<S> {
@@ -81,6 +83,7 @@ impl<S: Storage> MultiPaxos<S> {
             let is_same = (peer.transfer.slot, peer.transfer.offset) == (slot, offset);
             if !is_same || peer.transfer.stage == Stage::Idle {
                 peer.transfer = Transfer { slot, offset, stage: Stage::Wanted };
+                self.catch_up.is_wanted = true;
             }
         }
         self.drop_part();
@@ -107,7 +110,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Ok(());
         }
         let agrees = self.role != Role::Leader || self.slots.agrees(first, entries);
-        let has_room = self.learn(first, entries)?;
+        let has_room = self.learn(first, (count, entries))?;
         if !agrees {
             // chosen in a later ballot, of which this leader has not heard: what it says to be chosen is not what it proposed any more
             self.step_down();
@@ -323,12 +326,17 @@ impl<S: Storage> MultiPaxos<S> {
 
     /// The peer whose next part the application should be asked for: one at a time, as there is one buffer.
     pub(super) fn part_wanted(&mut self) -> Option<usize> {
+        if !self.catch_up.is_wanted {
+            return None;
+        }
         let is_asked = |stage| matches!(stage, Stage::Asked | Stage::Ready);
         let is_busy = self.peers.iter().any(|peer| is_asked(peer.transfer.stage));
         if is_busy || self.chunk.held() != Held::Nothing {
             return None;
         }
-        let index = self.peers.iter().position(|peer| peer.transfer.stage == Stage::Wanted)?;
+        let index = self.peers.iter().position(|peer| peer.transfer.stage == Stage::Wanted);
+        self.catch_up.is_wanted = index.is_some();
+        let index = index?;
         self.peers.get_mut(index)?.transfer.stage = Stage::Asked;
         Some(index)
     }

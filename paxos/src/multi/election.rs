@@ -141,6 +141,7 @@ impl<S: Storage> MultiPaxos<S> {
             !link.is_some_and(|link| link.is_heard(now, timeout) && link.leads >= ballot)
         });
         if is_lost {
+            self.is_view_old = true;
             self.election.leader = None;
         }
         let is_idle = self.role == Role::Follower && self.election.leader.is_none();
@@ -178,6 +179,7 @@ impl<S: Storage> MultiPaxos<S> {
 
     /// Promises a ballot that is higher than all before.
     pub(super) fn promise_to(&mut self, ballot: Ballot) {
+        self.is_view_old = true;
         self.election.promised = ballot;
         self.election.see(ballot);
         self.disk.promise();
@@ -191,6 +193,7 @@ impl<S: Storage> MultiPaxos<S> {
 
     /// It leads no more, or is a candidate no more.
     pub(super) fn step_down(&mut self) {
+        self.is_view_old = true;
         if self.role == Role::Leader {
             self.proposals.end();
             self.reads.ask_again();
@@ -206,6 +209,7 @@ impl<S: Storage> MultiPaxos<S> {
         if self.role != Role::Follower {
             self.step_down();
         }
+        self.is_view_old |= self.election.leader != Some((index, ballot));
         self.election.leader = Some((index, ballot));
         self.election.stand_at = None;
     }
@@ -291,6 +295,7 @@ impl<S: Storage> MultiPaxos<S> {
 
     /// This node became the leader.
     pub(super) fn lead(&mut self) {
+        self.is_view_old = true;
         self.role = Role::Leader;
         self.reads.ask_again();
         self.proposals.begin(self.epoch_of(self.election.promised));

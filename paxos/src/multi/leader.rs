@@ -37,7 +37,9 @@ impl<S: Storage> MultiPaxos<S> {
             peer.flow.accepted(through);
         }
         self.work.member(index); // there may be room for more
-        self.advance_commit();
+        if through > self.slots.commit() {
+            self.advance_commit();
+        }
         Ok(())
     }
 
@@ -87,7 +89,7 @@ impl<S: Storage> MultiPaxos<S> {
         }
         let (sent, has) = (next.saturating_sub(1), peer.flow.matched.max(peer.link.commit));
         let entries = sent.saturating_sub(has);
-        let bytes = self.slots.bytes_between(has, sent);
+        let bytes = if entries > 0 { self.slots.bytes_between(has, sent) } else { 0 };
         let room = self.config.max_inflight_entries.saturating_sub(entries);
         let limit = self.config.max_inflight_bytes as u64;
         if entries > 0 && (room == 0 || bytes >= limit) {

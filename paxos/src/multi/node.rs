@@ -54,8 +54,9 @@ pub struct MultiPaxos<S: Storage> {
     /// What was acknowledged to the leader.
     pub(super) acknowledged: Slot,
     pub(super) is_full_owed: bool,
-    /// What the application was told of the leader.
+    /// What the application was told of the leader, and whether that may have changed.
     pub(super) told: View,
+    pub(super) is_view_old: bool,
     pub(super) rng: Rng,
     rejections: Rejections,
     pub(super) peers: S::Members<Peer>,
@@ -134,6 +135,7 @@ impl<S: Storage> MultiPaxos<S> {
             acknowledged: 0,
             is_full_owed: false,
             told: View::Leaderless,
+            is_view_old: false,
             rng,
             rejections: Rejections::default(),
             peers,
@@ -519,7 +521,12 @@ impl<S: Storage> Machine for MultiPaxos<S> {
             return;
         }
         match self.role {
-            Role::Leader => self.advance_commit(),
+            Role::Leader => {
+                // a quorum of phase 2 may be this node alone
+                if self.disk.durable() > self.slots.commit() {
+                    self.advance_commit();
+                }
+            }
             Role::Candidate => {
                 self.work.all();
                 self.conclude();

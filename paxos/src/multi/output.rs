@@ -202,12 +202,9 @@ impl<S: Storage> MultiPaxos<S> {
     }
 
     fn plan_event(&mut self) -> Option<Plan> {
-        let view = match (self.role, self.election.leader()) {
-            (Role::Leader, _) => View::Leading(self.election.promised()),
-            (_, Some((index, ballot))) => View::Following(index, ballot),
-            _ => View::Leaderless,
-        };
-        if view != self.told {
+        if core::mem::take(&mut self.is_view_old)
+            && let Some(view) = self.new_view()
+        {
             self.told = view;
             return Some(Plan::View(view));
         }
@@ -231,6 +228,17 @@ impl<S: Storage> MultiPaxos<S> {
             return Some(Plan::Read(through));
         }
         self.part_wanted().map(Plan::PartWanted)
+    }
+
+    /// What is to be told of the leader, if it is something else than before.
+    #[cold]
+    fn new_view(&self) -> Option<View> {
+        let view = match (self.role, self.election.leader()) {
+            (Role::Leader, _) => View::Leading(self.election.promised()),
+            (_, Some((index, ballot))) => View::Following(index, ballot),
+            _ => View::Leaderless,
+        };
+        (view != self.told).then_some(view)
     }
 
     fn make(&self, plan: Plan) -> Output<'_, Self> {

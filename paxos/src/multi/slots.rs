@@ -168,15 +168,16 @@ impl<S: Storage> Slots<S> {
         self.runs.set((last, last), ballot, last)
     }
 
-    /// Puts entries in their slots, from `first` on, as votes in this ballot; without a ballot, because they are chosen. What is known to be
-    /// chosen stays as it is.
+    /// Puts so many entries in their slots, from `first` on, as votes in this ballot; without a ballot, because they are chosen. What is known
+    /// to be chosen stays as it is.
     #[inline]
     pub(super) fn put(
         &mut self,
         first: Slot,
         ballot: Ballot,
-        entries: &[u8],
+        (count, entries): (u64, &[u8]),
     ) -> Result<Put, Contradiction> {
+        let end = first.wrapping_add(count).wrapping_sub(1);
         let (mut slot, mut rest) = (first, entries);
         while slot <= self.commit
             && let Some((entry, after)) = entry::split(rest)
@@ -192,7 +193,6 @@ impl<S: Storage> Slots<S> {
             return Ok(put);
         }
         if slot <= self.log.last() {
-            let end = slot.saturating_add(count_of(rest)).saturating_sub(1);
             if self.runs.is_too_much((slot, end), ballot, self.log.last()) {
                 put.full = true;
                 return Ok(put);
@@ -221,13 +221,13 @@ impl<S: Storage> Slots<S> {
             (slot, rest) = (succ(slot), after);
         }
         if !rest.is_empty() {
-            self.append(slot, ballot, rest, &mut put);
+            self.append((slot, end), ballot, rest, &mut put);
         }
         Ok(put)
     }
 
     #[inline]
-    fn append(&mut self, slot: Slot, ballot: Ballot, rest: &[u8], put: &mut Put) {
+    fn append(&mut self, (slot, end): (Slot, Slot), ballot: Ballot, rest: &[u8], put: &mut Put) {
         let has_room = self.runs.has_room(ballot) && self.has_bytes(rest.len());
         let count = if has_room { self.log.append(rest) } else { 0 };
         let last = self.log.last();
@@ -236,8 +236,10 @@ impl<S: Storage> Slots<S> {
             put.changed = put.changed.or(Some(slot));
             put.through = last;
         }
-        put.full = succ(last).saturating_sub(slot) != count_of(rest);
-        put.is_log_full = put.full && self.runs.has_room(ballot);
+        if last != end {
+            put.full = true;
+            put.is_log_full = self.runs.has_room(ballot);
+        }
     }
 
     /// Puts entries back that were in their slots when they were written.
@@ -345,7 +347,7 @@ impl<S: Storage> Slots<S> {
         // nothing chosen is touched
         let through = slot.saturating_sub(1);
         let nothing = Put { changed: None, full: true, is_log_full: false, through };
-        self.put(slot, ballot, entry).unwrap_or(nothing)
+        self.put(slot, ballot, (1, entry)).unwrap_or(nothing)
     }
 
     /// The new leader votes, in its ballot, for what it found, and for no-ops in the slots for which it found nothing.
