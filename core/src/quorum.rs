@@ -1,5 +1,7 @@
 use core::fmt;
 
+use crate::{DecodeError, Reader, Wire, Writer};
+
 /// The smallest number of voters that is more than half of `voters`: any two majorities share a voter.
 ///
 /// ```
@@ -459,6 +461,87 @@ impl Votes {
     #[must_use]
     pub const fn joint(old: u8, new: u8) -> Self {
         Self { new, old }
+    }
+}
+
+/// A byte for the kind of system, then its sizes: 0 for one that counts votes (a varint each: votes of phase one, of phase two, and all), 1 for a
+/// grid (a byte each: rows, columns), 2 for a joint one (the old half, then the new one, as of kind 0).
+///
+/// ```
+/// use quorate_core::{DecodeError, Quorums, Wire};
+/// let quorums = Quorums::flexible(5, 4, 2)?;
+/// let mut buffer = [0; 8];
+/// let bytes = quorums.to_slice(&mut buffer)?;
+/// assert_eq!(bytes, [0, 4, 2, 5]);
+/// assert_eq!(Quorums::from_slice(bytes), Ok(quorums));
+/// // quorums of the two phases that need not meet
+/// assert_eq!(Quorums::from_slice(&[0, 3, 2, 5]), Err(DecodeError::Invalid));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+impl Wire<'_> for Quorums {
+    fn encode(&self, out: &mut Writer<'_>) {
+        match self.0 {
+            System::Counted(needed) => {
+                out.u8(0);
+                needed.encode(out);
+            }
+            System::Grid { rows, columns } => {
+                out.u8(1);
+                out.u8(rows);
+                out.u8(columns);
+            }
+            System::Joint { old, new } => {
+                out.u8(2);
+                old.encode(out);
+                new.encode(out);
+            }
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let quorums = match input.u8()? {
+            0 => Self::counted(Needed::decode(input)?),
+            1 => Self::grid(input.u8()?, input.u8()?),
+            2 => {
+                let old = Self::counted(Needed::decode(input)?);
+                let new = Self::counted(Needed::decode(input)?);
+                old.and_then(|old| Self::joint(old, new?))
+            }
+            _ => return Err(DecodeError::Invalid),
+        };
+        quorums.map_err(|_| DecodeError::Invalid)
+    }
+}
+
+impl Needed {
+    fn encode(self, out: &mut Writer<'_>) {
+        for number in [self.one, self.two, self.of] {
+            out.u64(number.into());
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut number = || u16::try_from(input.u64()?).map_err(|_| DecodeError::Invalid);
+        Ok(Self { one: number()?, two: number()?, of: number()? })
+    }
+}
+
+/// Two bytes: the votes in the new system, or the only one, and those in the old one.
+///
+/// ```
+/// use quorate_core::{Votes, Wire};
+/// let mut buffer = [0; 2];
+/// assert_eq!(Votes::new(3).to_slice(&mut buffer)?, [3, 0]);
+/// # Ok::<(), quorate_core::Overflow>(())
+/// ```
+impl Wire<'_> for Votes {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.u8(self.new);
+        out.u8(self.old);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { new: input.u8()?, old: input.u8()? })
     }
 }
 
