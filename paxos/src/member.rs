@@ -1,4 +1,4 @@
-use quorate_core::{List, NodeId, Phase, Quorums, Rng, Tally, Votes};
+use quorate_core::{List, NodeId, Phase, Quorums, Rng, Tally, Votes, Wire as _};
 
 use crate::ConfigError;
 use crate::storage::Lists;
@@ -202,16 +202,15 @@ impl<S: Lists> Group<S> {
     pub(crate) fn digest(&self) -> u64 {
         let mut digest = Rng::mix(self.members.len() as u64);
         let mut add = |number: u64| digest = Rng::mix(digest ^ number);
+        let mut buffer = [0; 32];
+        for byte in self.quorums.to_slice(&mut buffer).unwrap_or_default() {
+            add((*byte).into());
+        }
         for member in self.members.iter() {
             add(member.id.get());
             add(member.roles.0.into());
-            // the votes and quorums are seen through the sets that are quorums
-        }
-        for phase in [Phase::One, Phase::Two] {
-            for index in 0..self.members.len() {
-                add(self.is_quorum(phase, |other| other <= index).into());
-                add(self.is_quorum(phase, |other| other >= index).into());
-                add(self.is_quorum(phase, |other| other == index).into());
+            for byte in member.votes.to_slice(&mut buffer).unwrap_or_default() {
+                add((*byte).into());
             }
         }
         digest

@@ -56,7 +56,7 @@ impl<S: Storage> MultiPaxos<S> {
         (first, commit, entries): (Slot, Slot, &[u8]),
     ) -> Result<(), Rejected> {
         self.check_own_ballot(index, ballot)?;
-        let count = entry::check(entries).map_err(|_| Rejected::Malformed)?;
+        let count = entry::check(entries, self.config.max_entry_bytes)?;
         if first == 0 || count == 0 {
             return Err(Rejected::Malformed);
         }

@@ -17,7 +17,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Ok(());
         };
         self.acceptor(index)?;
-        let count = entry::check(entries).map_err(|_| Rejected::Malformed)?;
+        let count = entry::check(entries, self.config.max_entry_bytes)?;
         let next = first.saturating_add(count);
         let is_chosen = accepted.is_zero();
         let fits = if is_chosen { next <= succ(commit) } else { first > commit };
@@ -41,7 +41,7 @@ impl<S: Storage> MultiPaxos<S> {
         }
         let own = self.slots.commit();
         if first > from && from <= commit && first > succ(own) {
-            // its log begins later: this node catches up first, and asks for less then
+            // its log begins later: this node catches up first, and others may lead meanwhile
             let is_busy = self.is_receiving_from_another(index);
             if let Some(peer) = self.peers.get_mut(index) {
                 peer.link.commit = commit;
@@ -49,6 +49,8 @@ impl<S: Storage> MultiPaxos<S> {
                     peer.owed.owe(Due::Fetch);
                 }
             }
+            self.step_down();
+            self.be_patient();
             return Ok(());
         }
         if is_chosen && count > 0 && first > succ(own) {

@@ -4,14 +4,17 @@
 use quorate_core::{NodeId, Rejected};
 use quorate_log::{Held, Incoming};
 
-use super::peer::{Due, Stage, Transfer};
+use super::peer::{Due, Peer, Stage, Transfer};
 use super::{LIMIT, Message, MultiPaxos, Role, Slot, SnapshotError, Storage, entry};
 
 /// What a node that lacks something has got of it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct CatchUp {
-    /// What was known to be chosen at the last heartbeat.
-    mark: Slot,
+    /// What was known to be chosen at the last heartbeat, and how much of a snapshot was there.
+    mark: (Slot, u64),
+    /// Who was asked last, and for how many heartbeat intervals nothing has come since.
+    asked: Option<usize>,
+    silent: u8,
     /// A snapshot that is being received, and from whom.
     incoming: Option<Incoming<(Slot, usize)>>,
     /// A snapshot that was received whole, for the application to install or refuse.
@@ -20,32 +23,52 @@ pub(super) struct CatchUp {
     is_wanted: bool,
 }
 
+/// So many heartbeat intervals a node waits for an answer before it asks another.
+const PATIENCE: u8 = 4;
+
 impl<S: Storage> MultiPaxos<S> {
     /// Once in a heartbeat interval: if others have more, and nothing came since the last one, it asks.
     pub(super) fn fetch_if_behind(&mut self) {
         let commit = self.slots.commit();
-        let is_stalled = core::mem::replace(&mut self.catch_up.mark, commit) == commit;
+        let offset = self.catch_up.incoming.map_or(0, |incoming| incoming.offset());
+        let is_stalled =
+            core::mem::replace(&mut self.catch_up.mark, (commit, offset)) == (commit, offset);
+        self.catch_up.silent = if is_stalled { self.catch_up.silent.saturating_add(1) } else { 0 };
         if !is_stalled || self.catch_up.received.is_some() {
             return;
         }
-        let (now, timeout) = (self.now, self.config.election_us);
-        let present = self.catch_up.incoming.map(|incoming| incoming.snapshot().1);
-        let mut best: Option<(usize, Slot)> = None;
-        for (index, peer) in self.peers.iter().enumerate() {
-            let has_more = peer.link.commit > commit && peer.link.is_heard(now, timeout);
-            let is_better = best.is_none_or(|(_, commit)| peer.link.commit > commit);
-            if has_more && (is_better || present == Some(index)) {
-                best = Some((index, peer.link.commit));
-                if present == Some(index) {
-                    break;
-                }
-            }
+        let asked = self.catch_up.asked.filter(|&index| self.has_more(index));
+        let again = asked.filter(|_| self.catch_up.silent < PATIENCE);
+        let Some(index) = again.or_else(|| self.whom_to_ask(asked)) else {
+            self.catch_up.asked = None;
+            return;
+        };
+        if asked != Some(index) {
+            // parts of another's snapshot do not fit
+            self.catch_up.incoming = None;
+            self.catch_up.asked = Some(index);
+            self.catch_up.silent = 0;
         }
-        if let Some((index, _)) = best
-            && let Some(peer) = self.peers.get_mut(index)
-        {
+        if let Some(peer) = self.peers.get_mut(index) {
             peer.owed.owe(Due::Fetch);
         }
+    }
+
+    /// A node that is heard knows of more that is chosen.
+    fn has_more(&self, index: usize) -> bool {
+        let (now, timeout, commit) = (self.now, self.config.election_us, self.slots.commit());
+        let link = self.peers.get(index).map(|peer| &peer.link);
+        link.is_some_and(|link| link.commit > commit && link.is_heard(now, timeout))
+    }
+
+    /// The node that has most, rather one that hears this node, and not the one that does not answer unless it is the only one.
+    fn whom_to_ask(&self, silent: Option<usize>) -> Option<usize> {
+        let has_more = |&(index, _): &(usize, &Peer)| self.has_more(index);
+        let members = self.peers.iter().enumerate().filter(has_more);
+        let best = members.max_by_key(|(index, peer)| {
+            (silent != Some(*index), peer.link.hears_me, peer.link.commit)
+        });
+        best.map(|(index, _)| index)
     }
 
     /// What this node asks a member for.
@@ -81,7 +104,8 @@ impl<S: Storage> MultiPaxos<S> {
             let goes_on = snapshot > 0 && snapshot == peer.transfer.slot;
             let (slot, offset) = if goes_on { (snapshot, offset) } else { (newest, 0) };
             let is_same = (peer.transfer.slot, peer.transfer.offset) == (slot, offset);
-            if !is_same || peer.transfer.stage == Stage::Idle {
+            // it asks again: the application may have missed the event, or was not able to answer
+            if !is_same || matches!(peer.transfer.stage, Stage::Idle | Stage::Asked) {
                 peer.transfer = Transfer { slot, offset, stage: Stage::Wanted };
                 self.catch_up.is_wanted = true;
             }
@@ -97,7 +121,7 @@ impl<S: Storage> MultiPaxos<S> {
         commit: Slot,
         entries: &[u8],
     ) -> Result<(), Rejected> {
-        let count = entry::check(entries).map_err(|_| Rejected::Malformed)?;
+        let count = entry::check(entries, self.config.max_entry_bytes)?;
         let next = first.saturating_add(count);
         if first == 0 || count == 0 || next > commit.saturating_add(1) {
             return Err(Rejected::Malformed);
@@ -202,6 +226,9 @@ impl<S: Storage> MultiPaxos<S> {
     /// # Ok::<(), quorate_paxos::ConfigError>(())
     /// ```
     pub fn snapshot_taken(&mut self, slot: Slot, compacted: Slot) -> Result<(), SnapshotError> {
+        if self.fatal.is_some() {
+            return Err(SnapshotError::Stopped);
+        }
         let is_ahead = compacted > slot || slot > self.slots.applied();
         if slot == 0 || is_ahead || slot < self.slots.snapshot() {
             return Err(SnapshotError::Slot);
@@ -237,6 +264,9 @@ impl<S: Storage> MultiPaxos<S> {
         data: &[u8],
         done: bool,
     ) -> Result<(), SnapshotError> {
+        if self.fatal.is_some() {
+            return Err(SnapshotError::Stopped);
+        }
         let newest = self.slots.snapshot();
         let index = self.group.index_of(to).ok_or(SnapshotError::NotWanted)?;
         let peer = self.peers.get_mut(index).ok_or(SnapshotError::NotWanted)?;
@@ -278,6 +308,9 @@ impl<S: Storage> MultiPaxos<S> {
     /// # Ok::<(), quorate_paxos::ConfigError>(())
     /// ```
     pub fn snapshot_installed(&mut self, slot: Slot) -> Result<(), SnapshotError> {
+        if self.fatal.is_some() {
+            return Err(SnapshotError::Stopped);
+        }
         if self.catch_up.received != Some(slot) {
             return Err(SnapshotError::NotWanted);
         }
@@ -322,6 +355,17 @@ impl<S: Storage> MultiPaxos<S> {
         if is_outgoing && !self.peers.iter().any(|peer| peer.transfer.stage == Stage::Ready) {
             self.chunk.clear();
         }
+    }
+
+    /// Once in a heartbeat interval: those that are heard no more are not waited for.
+    pub(super) fn forget_transfers(&mut self) {
+        let (now, timeout) = (self.now, self.config.election_us);
+        for peer in self.peers.iter_mut() {
+            if peer.transfer.stage != Stage::Idle && !peer.link.is_heard(now, timeout) {
+                peer.transfer = Transfer::default();
+            }
+        }
+        self.drop_part();
     }
 
     /// The peer whose next part the application should be asked for: one at a time, as there is one buffer.

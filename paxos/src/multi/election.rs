@@ -120,6 +120,8 @@ impl<S: Storage> MultiPaxos<S> {
             }
         }
         self.fetch_if_behind();
+        self.forget_transfers();
+        self.reads.ask_anew(self.slots.applied());
         self.consider();
     }
 
@@ -330,7 +332,8 @@ impl<S: Storage> MultiPaxos<S> {
             hears_you: link.is_some_and(|link| link.is_heard(self.now, timeout)),
             commit: self.slots.commit(),
             through: self.durable_votes(),
-            last: self.slots.last(),
+            // a read waits for this slot: the leader decides what is in it
+            last: self.slots.last().max(self.reads.awaited()),
         }
     }
 

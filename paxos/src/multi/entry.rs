@@ -1,6 +1,6 @@
 use core::fmt;
 
-use quorate_core::{DecodeError, Reader, Writer};
+use quorate_core::{DecodeError, Reader, Rejected, Writer};
 use quorate_log::MAX_HEADER_LEN;
 
 use super::{Slot, succ};
@@ -149,10 +149,16 @@ pub type Entries<'a> = quorate_log::Entries<'a, Header>;
 /// The entries of a run, in order.
 pub type Iter<'a> = quorate_log::Iter<'a, Header>;
 
-/// Checks that `bytes` are whole entries that may be voted for, and counts them.
+/// Checks that `bytes` are whole entries that may be voted for, with at most so many bytes of data each, and counts them.
 #[inline]
-pub(super) fn check(bytes: &[u8]) -> Result<u64, DecodeError> {
-    check_kinds(bytes, |kind| kind != EntryKind::Hole)
+pub(super) fn check(bytes: &[u8], max_len: usize) -> Result<u64, Rejected> {
+    let mut longest = 0;
+    let count = check_kinds(bytes, |header| {
+        longest = longest.max(header.len);
+        header.kind != EntryKind::Hole
+    });
+    let count = count.map_err(|_| Rejected::Malformed)?;
+    if longest > max_len { Err(Rejected::Full) } else { Ok(count) }
 }
 
 /// Checks that `bytes` are whole entries, which may be holes, and counts them.
@@ -161,13 +167,13 @@ pub(super) fn check_restored(bytes: &[u8]) -> Result<u64, DecodeError> {
 }
 
 #[inline(always)]
-fn check_kinds(bytes: &[u8], is_good: impl Fn(EntryKind) -> bool) -> Result<u64, DecodeError> {
+fn check_kinds(bytes: &[u8], mut is_good: impl FnMut(Header) -> bool) -> Result<u64, DecodeError> {
     let mut rest = bytes;
     let mut count = 0_u64;
     while !rest.is_empty() {
         let (header, size) = <Header as quorate_log::Header>::scan(rest)?;
         rest = rest.get(size..).ok_or(DecodeError::Truncated)?;
-        if !is_good(header.kind) || header.epoch > super::LIMIT {
+        if !is_good(header) || header.epoch > super::LIMIT {
             return Err(DecodeError::Invalid);
         }
         count = succ(count);

@@ -16,6 +16,8 @@ pub enum ProposeError {
     Busy,
     /// The log has no room: take a snapshot, then try again. [`Event::LogFull`](super::Event::LogFull) asks for the snapshot.
     LogFull,
+    /// The machine stopped itself.
+    Stopped,
 }
 
 /// Why a call about snapshots was refused. Nothing was changed.
@@ -29,6 +31,8 @@ pub enum SnapshotError {
     Chunk,
     /// Nobody waits for it any more.
     NotWanted,
+    /// The machine stopped itself.
+    Stopped,
 }
 
 impl fmt::Display for ProposeError {
@@ -39,6 +43,7 @@ impl fmt::Display for ProposeError {
             Self::TooLarge => f.write_str("the command is larger than the log takes"),
             Self::Busy => f.write_str("too much is under way: try again"),
             Self::LogFull => f.write_str("the log is full: take a snapshot"),
+            Self::Stopped => f.write_str("the machine has stopped itself"),
         }
     }
 }
@@ -49,6 +54,7 @@ impl fmt::Display for SnapshotError {
             Self::Slot => "the slot is beyond what was applied, or behind the present snapshot",
             Self::Chunk => "the part is too large, or not the one that was asked for",
             Self::NotWanted => "nobody waits for it any more",
+            Self::Stopped => "the machine has stopped itself",
         })
     }
 }
@@ -63,6 +69,7 @@ impl From<ProposeError> for SubmitError {
             ProposeError::TooLarge => Self::TooLarge,
             ProposeError::Busy => Self::Busy,
             ProposeError::LogFull => Self::LogFull,
+            ProposeError::Stopped => Self::Stopped,
         }
     }
 }

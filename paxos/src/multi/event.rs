@@ -1,4 +1,4 @@
-use quorate_core::NodeId;
+use quorate_core::{Fatal, NodeId};
 use quorate_log::ReadId;
 
 use super::{Entries, Slot};
@@ -23,6 +23,8 @@ pub enum Event<'a> {
     Leading {
         /// Its ballot.
         ballot: Ballot,
+        /// The number of that in entries and proposals: see [`epoch_of`](super::MultiPaxos::epoch_of).
+        epoch: u64,
     },
     /// Another node leads.
     Following {
@@ -30,11 +32,15 @@ pub enum Event<'a> {
         leader: NodeId,
         /// Its ballot.
         ballot: Ballot,
+        /// The number of that in entries and proposals: see [`epoch_of`](super::MultiPaxos::epoch_of).
+        epoch: u64,
     },
     /// No leader is known. A node that led has stepped down.
     Leaderless {
         /// The highest ballot that this node has promised.
         ballot: Ballot,
+        /// The number of that in entries and proposals.
+        epoch: u64,
     },
     /// Every read with an id up to `through` may be answered from what was applied so far, linearizably.
     Read {
@@ -47,7 +53,8 @@ pub enum Event<'a> {
     LogFull,
     /// A peer needs a snapshot: that which covers `slot`, from `offset` on. Answer with
     /// [`send_snapshot`](super::MultiPaxos::send_snapshot); with that snapshot or, at offset 0, the newest one. The offset is what the
-    /// peer says: it may be beyond the end. It asks again until it is answered.
+    /// peer says: it may be beyond the end. Every node may be asked, not the leader alone, and is asked again with
+    /// each heartbeat until it answers.
     SnapshotWanted {
         /// Who needs it.
         to: NodeId,
@@ -71,6 +78,8 @@ pub enum Event<'a> {
         /// The snapshot ends with this part.
         done: bool,
     },
+    /// The machine stopped itself and takes no further part.
+    Fatal(Fatal),
 }
 
 /// A view of a node, for people and metrics.

@@ -1,6 +1,6 @@
 use quorate_core::{
-    Corrupt, Instant, List, Machine, NodeId, Output, Phase, Quorums, Rejected, Rejections, Rng,
-    Ticket,
+    Corrupt, Fatal, Instant, List, Machine, NodeId, Output, Phase, Quorums, Rejected, Rejections,
+    Rng, Ticket,
 };
 use quorate_log::{ChunkBuffer, Proposal, ReadError, ReadId};
 
@@ -40,6 +40,9 @@ pub struct MultiPaxos<S: Storage> {
     pub(super) config: Config,
     pub(super) now: Instant,
     started: bool,
+    is_resumed: bool,
+    pub(super) fatal: Option<Fatal>,
+    pub(super) is_fatal_owed: bool,
     pub(super) founded: bool,
     pub(super) role: Role,
     pub(super) election: Election,
@@ -68,7 +71,7 @@ pub(super) const CONFIGURATION: u64 = 0;
 /// The last round there is: epochs have six bits more.
 pub(super) const MAX_ROUND: u64 = LIMIT >> 7;
 
-/// Members of a cluster at most; epochs have six bits for them.
+/// Members of a cluster at most. Epochs have six bits for their places.
 const MOST_MEMBERS: usize = Work::MEMBERS;
 
 /// Room in the log that proposals leave for the no-ops of new leaders.
@@ -122,6 +125,9 @@ impl<S: Storage> MultiPaxos<S> {
             work: Work::new(group.len(), group.me()),
             now: Instant::ZERO,
             started: false,
+            is_resumed: false,
+            fatal: None,
+            is_fatal_owed: false,
             founded: false,
             role: Role::Follower,
             election: Election::default(),
@@ -171,7 +177,9 @@ impl<S: Storage> MultiPaxos<S> {
     ///
     /// # Errors
     ///
-    /// [`Corrupt::StaleSnapshot`] if the records tell of a later one; [`Corrupt::Started`] after the first tick. Nothing was changed.
+    /// [`Corrupt::StaleSnapshot`] if the records tell of a later one; [`Corrupt::Started`] after the first tick; [`Corrupt::Malformed`] for
+    /// 2^62 or more. Nothing was changed. A node that is not told, though its records name a snapshot, stops itself at the first tick
+    /// ([`Fatal::LostState`]).
     ///
     /// ```
     /// # use quorate_core::{Corrupt, NodeId, Quorums};
@@ -193,6 +201,10 @@ impl<S: Storage> MultiPaxos<S> {
         if snapshot < self.slots.snapshot() {
             return Err(Corrupt::StaleSnapshot);
         }
+        if snapshot >= LIMIT {
+            return Err(Corrupt::Malformed);
+        }
+        self.is_resumed = true;
         if snapshot > self.slots.snapshot() {
             // what the log has up to there may not be what was chosen
             self.slots.install(snapshot);
@@ -219,7 +231,10 @@ impl<S: Storage> MultiPaxos<S> {
     /// ```
     pub fn propose(&mut self, command: &[u8]) -> Result<Proposal, ProposeError> {
         if self.role != Role::Leader {
-            return Err(ProposeError::NotLeader(self.leader_id()));
+            return Err(match self.fatal {
+                Some(_) => ProposeError::Stopped,
+                None => ProposeError::NotLeader(self.leader_id()),
+            });
         }
         let len = command.len() as u64;
         let (half_entries, half_bytes) = self.slots.half();
@@ -256,7 +271,7 @@ impl<S: Storage> MultiPaxos<S> {
     ///
     /// # Errors
     ///
-    /// None at present; those of [`ReplicatedLog`](quorate_log::ReplicatedLog).
+    /// [`ReadError::Stopped`] if the machine stopped itself.
     ///
     /// ```
     /// # use quorate_core::{NodeId, Quorums};
@@ -269,6 +284,9 @@ impl<S: Storage> MultiPaxos<S> {
     /// # Ok::<(), quorate_paxos::ConfigError>(())
     /// ```
     pub fn read(&mut self) -> Result<ReadId, ReadError> {
+        if self.fatal.is_some() {
+            return Err(ReadError::Stopped);
+        }
         self.work.all();
         Ok(self.reads.want())
     }
@@ -340,6 +358,9 @@ impl<S: Storage> MultiPaxos<S> {
     }
 
     fn handle(&mut self, from: NodeId, message: &Message<'_>) -> Result<(), Rejected> {
+        if self.fatal.is_some() {
+            return Err(Rejected::Stopped);
+        }
         let index = self.group.index_of(from).ok_or(Rejected::UnknownSender)?;
         if index == self.group.me() {
             return Err(Rejected::Impossible);
@@ -510,9 +531,17 @@ impl<S: Storage> Machine for MultiPaxos<S> {
         self.now = self.now.max(now);
         if !self.started {
             self.started = true;
-            self.start();
+            self.work.all();
+            // the application must have the snapshot that the records name
+            if self.slots.snapshot() > 0 && !self.is_resumed {
+                (self.fatal, self.is_fatal_owed) = (Some(Fatal::LostState), true);
+            } else {
+                self.start();
+            }
         }
-        self.election_tick();
+        if self.fatal.is_none() {
+            self.election_tick();
+        }
     }
 
     fn persisted(&mut self, ticket: Ticket) {
@@ -587,6 +616,10 @@ impl<S: Storage> Machine for MultiPaxos<S> {
 
     fn rejections(&self) -> Rejections {
         self.rejections
+    }
+
+    fn fatal(&self) -> Option<Fatal> {
+        self.fatal
     }
 
     fn max_message_len(&self) -> Option<usize> {

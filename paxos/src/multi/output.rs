@@ -1,6 +1,6 @@
 //! What a node says, made when it is asked: nothing is queued.
 
-use quorate_core::{Output, Ticket};
+use quorate_core::{Fatal, Output, Ticket};
 use quorate_log::{Held, ReadId, Span};
 
 use super::node::CONFIGURATION;
@@ -25,6 +25,7 @@ enum Plan {
     Send(usize, Draft),
     View(View),
     LogFull,
+    Fatal(Fatal),
     Committed(Span),
     Dropped(u64, Slot),
     Read(ReadId),
@@ -57,6 +58,9 @@ impl<S: Storage> MultiPaxos<S> {
     fn plan(&mut self) -> Option<Plan> {
         if !self.work.any() {
             return None;
+        }
+        if let Some(reason) = self.fatal {
+            return core::mem::take(&mut self.is_fatal_owed).then_some(Plan::Fatal(reason));
         }
         if self.work.has_records() {
             let plan = self.plan_record();
@@ -259,13 +263,17 @@ impl<S: Storage> MultiPaxos<S> {
                 Output::Send(self.group.id(index), self.draft(index, draft))
             }
             Plan::View(view) => Output::Event(match view {
-                View::Leading(ballot) => Event::Leading { ballot },
+                View::Leading(ballot) => Event::Leading { ballot, epoch: self.epoch_of(ballot) },
                 View::Following(index, ballot) => {
-                    Event::Following { leader: self.group.id(index), ballot }
+                    let epoch = self.epoch_of(ballot);
+                    Event::Following { leader: self.group.id(index), ballot, epoch }
                 }
-                View::Leaderless => Event::Leaderless { ballot: promised },
+                View::Leaderless => {
+                    Event::Leaderless { ballot: promised, epoch: self.epoch_of(promised) }
+                }
             }),
             Plan::LogFull => Output::Event(Event::LogFull),
+            Plan::Fatal(reason) => Output::Event(Event::Fatal(reason)),
             Plan::Committed(span) => Output::Event(Event::Committed(self.slots.slice(span))),
             Plan::Dropped(before, after) => {
                 Output::Event(Event::ProposalsDropped { before, after })

@@ -15,7 +15,7 @@ impl<S: Storage> MultiPaxos<S> {
             _ if self.votes() => (Ballot::ZERO, self.slots.last()),
             _ => (Ballot::ZERO, self.slots.commit()),
         };
-        self.reads.ask(ballot, index);
+        self.reads.ask(ballot, index, self.now);
         self.work.all();
         let me = self.group.me();
         for (index, peer) in self.peers.iter_mut().enumerate() {

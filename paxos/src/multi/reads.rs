@@ -1,3 +1,4 @@
+use quorate_core::{Instant, Rng};
 use quorate_log::ReadId;
 
 use super::Slot;
@@ -21,6 +22,7 @@ pub(super) struct Reads {
     pub(super) question: Option<Question>,
     /// That of the last question.
     number: u64,
+    has_asked: bool,
 }
 
 /// A question to the acceptors.
@@ -49,7 +51,11 @@ impl Reads {
     }
 
     /// Asks for all that are wanted.
-    pub(super) fn ask(&mut self, ballot: Ballot, index: Slot) {
+    pub(super) fn ask(&mut self, ballot: Ballot, index: Slot, now: Instant) {
+        if !core::mem::replace(&mut self.has_asked, true) {
+            // the time of the first question tells this life of the node from another with the same seed
+            self.number = Rng::mix(self.number ^ now.as_micros()) >> 2;
+        }
         self.number = self.number.wrapping_add(1);
         self.asked = self.wanted;
         self.question = Some(Question { number: self.number, ballot, index });
@@ -66,7 +72,21 @@ impl Reads {
     pub(super) fn confirm(&mut self) {
         if let Some(question) = self.question.take() {
             self.confirmed = self.asked;
-            self.index = self.index.max(question.index);
+            // what a quorum says now covers all that was asked for before
+            self.index = question.index;
+        }
+    }
+
+    /// The slot that must be applied before reads are answered; 0 if none waits.
+    pub(super) const fn awaited(&self) -> Slot {
+        if self.confirmed == self.done { 0 } else { self.index }
+    }
+
+    /// Once in a heartbeat interval: what has not been applied since may never be chosen, if its leader fell. Others are asked, or the same ones
+    /// anew.
+    pub(super) const fn ask_anew(&mut self, applied: Slot) {
+        if self.question.is_none() && applied < self.awaited() {
+            self.asked = self.done;
         }
     }
 

@@ -72,12 +72,10 @@ impl<S: Storage> ReplicatedLog for MultiPaxos<S> {
             Event::Committed(entries) => Notice::Committed(entries),
             Event::ProposalsDropped { before, after } => Notice::Dropped { before, after },
             Event::Read { through } => Notice::Read { through },
-            // the places of nodes are not known here: the rounds grow with the leaders
-            Event::Leading { ballot }
-            | Event::Following { ballot, .. }
-            | Event::Leaderless { ballot } => {
-                Notice::LeaderChanged { epoch: ballot.round.wrapping_shl(6) }
-            }
+            Event::Leading { epoch, .. }
+            | Event::Following { epoch, .. }
+            | Event::Leaderless { epoch, .. } => Notice::LeaderChanged { epoch },
+            Event::Fatal(reason) => Notice::Fatal(reason),
             _ => return None,
         })
     }

@@ -438,7 +438,7 @@ impl<S: Storage> Slots<S> {
     pub(super) fn unwritten(&self, issued: Slot) -> Option<Span> {
         let first = succ(issued.max(self.log.compacted()));
         let last = self.log.last();
-        (first <= last).then(|| self.log.span(first, last, usize::MAX))
+        (first <= last).then(|| self.log.span(first, last, S::RUN_BYTES))
     }
 
     /// The record of some entries. In which ballots there were votes for what is chosen is left out.

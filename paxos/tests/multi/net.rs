@@ -7,7 +7,7 @@ use quorate_log::Proposal;
 use quorate_paxos::multi::{Config, Event, Inline, Message, MultiPaxos, Record, Role};
 use quorate_paxos::{Ballot, Member};
 
-pub(crate) type Node = MultiPaxos<Inline<5, 4096, 256, 64>>;
+pub(crate) type Node = MultiPaxos<Inline<6, 4096, 256, 64>>;
 
 pub(crate) const BEAT_US: u64 = 50_000;
 
@@ -34,6 +34,8 @@ pub(crate) struct Net {
     pub(crate) now: u64,
     /// Links that work, by sender and receiver; all if there are none.
     pub(crate) cut: Vec<(usize, usize)>,
+    /// Applications that answer no event about snapshots.
+    pub(crate) deaf: Vec<usize>,
     /// Disks do not come back with tickets.
     pub(crate) slow_disks: Vec<usize>,
     pub(crate) sent: BTreeMap<&'static str, usize>,
@@ -88,6 +90,7 @@ impl Net {
             queue: VecDeque::new(),
             now: 0,
             cut: Vec::new(),
+            deaf: Vec::new(),
             slow_disks: Vec::new(),
             sent: BTreeMap::new(),
             written: vec![0; size],
@@ -105,6 +108,13 @@ impl Net {
         self.seed += 1;
         let members = self.members.iter().copied();
         Node::new(id(index), members, self.quorums, self.config, self.seed).unwrap()
+    }
+
+    pub(crate) fn make_with(&mut self, index: usize, config: Config) -> Node {
+        let present = std::mem::replace(&mut self.config, config);
+        let node = self.make(index);
+        self.config = present;
+        node
     }
 
     pub(crate) fn node(&mut self, index: usize) -> &mut Node {
@@ -151,6 +161,7 @@ impl Net {
                         Event::ProposalsDropped { before, .. } => {
                             self.dropped[index] = Some(before);
                         }
+                        Event::SnapshotWanted { .. } if self.deaf.contains(&index) => {}
                         Event::SnapshotWanted { to, slot, offset, .. } => {
                             answers.push((Some((to, offset)), slot));
                         }

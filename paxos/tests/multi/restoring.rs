@@ -1,5 +1,5 @@
-use quorate_core::{Corrupt, Instant, Machine, Output, Quorums, Wire};
-use quorate_paxos::multi::{Ballots, Config, Record};
+use quorate_core::{Corrupt, Fatal, Instant, Machine, Output, Quorums, Rejected, Votes, Wire};
+use quorate_paxos::multi::{Ballots, Config, Event, Message, ProposeError, Record};
 use quorate_paxos::{Ballot, Member};
 
 use super::net::{BEAT_US, Net, Node, ballot, id};
@@ -187,4 +187,68 @@ fn snapshot_of_the_application_may_be_newer_than_the_records_say() {
     node.resume(9).unwrap();
     let status = node.status();
     assert_eq!((status.applied, status.commit, status.compacted, status.last), (9, 9, 9, 9));
+}
+
+#[test]
+fn votes_and_sizes_of_quorums_are_part_of_the_founding() {
+    let digest = |votes: [u8; 5], quorums: Quorums| {
+        let member = |(index, votes)| Member::new(id(index)).with_votes(Votes::new(votes));
+        let members = (0..5).zip(votes).map(member);
+        let mut node = Node::new(id(0), members, quorums, Config::lan(), 1).unwrap();
+        node.found();
+        node.tick(Instant::ZERO);
+        match node.poll() {
+            Some(Output::Persist(_, Record::Founded { members })) => members,
+            other => panic!("{other:?}"),
+        }
+    };
+    // any three of five are a quorum, and any four votes of seven: the first and the last have four, and the other three have three
+    let equal = Quorums::weighted(&[1, 1, 1, 1, 1], 3, 3).unwrap();
+    let strong = Quorums::weighted(&[2, 1, 1, 1, 2], 4, 4).unwrap();
+    let digests = [
+        digest([1; 5], equal),
+        digest([2, 1, 1, 1, 2], strong),
+        digest([1; 5], Quorums::flexible(5, 4, 2).unwrap()),
+    ];
+    assert!(digests[0] != digests[1] && digests[0] != digests[2] && digests[1] != digests[2]);
+}
+
+#[test]
+fn node_without_the_snapshot_that_its_records_name_stops() {
+    let mut node = node();
+    node.restore(Record::Snapshot { slot: 7, compacted: 7 }).unwrap();
+    node.tick(Instant::ZERO);
+    assert_eq!(node.fatal(), Some(Fatal::LostState));
+    assert!(matches!(node.poll(), Some(Output::Event(Event::Fatal(Fatal::LostState)))));
+    assert!(node.poll().is_none());
+    assert_eq!(node.deadline(), None);
+    assert_eq!(node.propose(b"x"), Err(ProposeError::Stopped));
+    let query = Message::Query { configuration: 0, number: 1 };
+    assert_eq!(node.receive(Instant::ZERO, id(1), query), Err(Rejected::Stopped));
+    // one that says so goes on
+    let mut node = self::node();
+    node.restore(Record::Snapshot { slot: 7, compacted: 7 }).unwrap();
+    assert_eq!(node.resume(u64::MAX), Err(Corrupt::Malformed));
+    node.resume(7).unwrap();
+    node.tick(Instant::ZERO);
+    assert_eq!(node.fatal(), None);
+}
+
+#[test]
+fn nothing_is_said_before_a_promise_is_on_disk() {
+    let mut net = Net::new(3);
+    net.run(1);
+    net.slow_disks = vec![1];
+    let ballot = ballot(7, 0);
+    let now = net.instant();
+    let prepare = Message::Prepare { configuration: 0, ballot, from: 1 };
+    net.node(1).receive(now, id(0), prepare).unwrap();
+    net.sent.clear();
+    net.drive(1);
+    for beat in 1..4 {
+        net.node(1).tick(Instant::from_micros(beat * BEAT_US));
+        net.drive(1);
+    }
+    assert_eq!(net.node(1).status().promised, ballot);
+    assert!(net.sent.is_empty(), "{:?}", net.sent);
 }

@@ -15,10 +15,11 @@ fn command(data: &[u8]) -> Vec<u8> {
 
 /// What a node did.
 #[derive(Default)]
-struct Done {
-    sent: Vec<(NodeId, Vec<u8>)>,
-    applied: Vec<Applied>,
-    records: Vec<Vec<u8>>,
+pub(super) struct Done {
+    pub(super) sent: Vec<(NodeId, Vec<u8>)>,
+    pub(super) applied: Vec<Applied>,
+    /// The last read that it answered.
+    pub(super) reads: u64,
 }
 
 impl Done {
@@ -41,16 +42,13 @@ impl Done {
 }
 
 /// Lets a node write, and takes what it says.
-fn drain(node: &mut Node) -> Done {
+pub(super) fn drain(node: &mut Node) -> Done {
     let mut done = Done::default();
     loop {
         let mut last = None;
         while let Some(output) = node.poll() {
             match output {
-                Output::Persist(ticket, record) => {
-                    done.records.push(record.to_vec());
-                    last = Some(ticket);
-                }
+                Output::Persist(ticket, _) => last = Some(ticket),
                 Output::Send(to, message) => done.sent.push((to, message.to_vec())),
                 Output::Event(Event::Committed(entries)) => {
                     done.applied.extend(entries.iter().map(|entry| match entry.kind {
@@ -58,6 +56,7 @@ fn drain(node: &mut Node) -> Done {
                         _ => Applied::NoOp(entry.slot),
                     }));
                 }
+                Output::Event(Event::Read { through }) => done.reads = through.get(),
                 Output::Event(_) => {}
             }
         }
@@ -69,7 +68,7 @@ fn drain(node: &mut Node) -> Done {
 }
 
 /// The first of some nodes, which has promised in round 9 and has these votes; its prepares, in round 10, are out.
-fn candidate(size: usize, votes: &[(u64, Ballot, &[u8])]) -> (Net, Node) {
+pub(super) fn candidate(size: usize, votes: &[(u64, Ballot, &[u8])]) -> (Net, Node) {
     let mut net = Net::new(size);
     net.run(1); // founded
     net.disks[0].truncate(1);
@@ -128,7 +127,12 @@ fn promise(
 }
 
 /// All votes of an acceptor, a page each.
-fn promise_all(node: &mut Node, now: Instant, index: usize, votes: &[(u64, Ballot, &[u8])]) {
+pub(super) fn promise_all(
+    node: &mut Node,
+    now: Instant,
+    index: usize,
+    votes: &[(u64, Ballot, &[u8])],
+) {
     let last = votes.last().map_or(0, |vote| vote.0);
     let mut from = 1;
     for &vote in votes {

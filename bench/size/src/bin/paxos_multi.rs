@@ -75,10 +75,10 @@ fn send_snapshot(node: &mut Node, port: &mut Port, frame: &mut [u8]) -> bool {
 fn tell(event: Event<'_>, port: &mut Port) {
     match event {
         Event::Committed(entries) => apply(entries, port),
-        Event::Leading { ballot } | Event::Leaderless { ballot } => {
+        Event::Leading { ballot, .. } | Event::Leaderless { ballot, .. } => {
             port.write(&ballot.round.to_le_bytes());
         }
-        Event::Following { leader, ballot } => {
+        Event::Following { leader, ballot, .. } => {
             port.write(&ballot.round.to_le_bytes());
             port.write(&leader.get().to_le_bytes());
         }

@@ -433,12 +433,12 @@ impl<S: Storage> Subject for MultiSubject<S> {
                 self.drop_proposals(node, (before, after), marks)?;
                 None
             }
-            Event::Leading { ballot } => {
+            Event::Leading { ballot, .. } => {
                 marks.hit("became leader");
                 self.oracle.check_leads(node, (ballot.round, ballot.node.get()))?;
                 Some("crash as leader")
             }
-            Event::Following { leader, ballot } => {
+            Event::Following { leader, ballot, .. } => {
                 if ballot.node != leader {
                     return Err(format!("node {} follows {leader} in {ballot}", node + 1));
                 }
