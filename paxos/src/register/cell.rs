@@ -341,6 +341,14 @@ impl<S: Storage> Cells<S> {
         }
     }
 
+    /// All keys are gone.
+    pub(super) fn clear(&mut self) {
+        self.order.clear();
+        for cell in self.cells.iter_mut() {
+            cell.reset();
+        }
+    }
+
     /// A key is gone.
     pub(super) fn remove(&mut self, key: &[u8]) {
         let Ok(place) = self.place(key) else { return };

@@ -96,6 +96,9 @@ pub struct Status {
     pub version: u64,
     /// The step of a change of the membership, as far as it is on disk.
     pub stage: Stage,
+    /// A number for the acceptors and sizes that there are, or that the change under way leads to: nodes that follow the same [`Plan`](super::Plan)
+    /// have the same.
+    pub acceptors: u64,
     /// The highest round that it knows of.
     pub round: u64,
     /// The proposer's age.
@@ -129,6 +132,8 @@ pub enum SubmitError {
     Reserved,
     /// There are no further rounds.
     Exhausted,
+    /// The attempt that is to be tried again is none: its ballots are in the wrong order, or only one is there.
+    Attempt,
 }
 
 /// Why a key is not collected. Nothing was changed.
@@ -157,6 +162,7 @@ impl fmt::Display for SubmitError {
             Self::TooLong => "the key, value or argument is longer than there is room for",
             Self::Reserved => "changes of an application have numbers from 16",
             Self::Exhausted => "there are no further rounds",
+            Self::Attempt => "this is no attempt that an event has told",
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use quorate_core::{Corrupt, List, NodeId, Phase, Quorums, Tally, Ticket, Votes};
+use quorate_core::{Corrupt, List, NodeId, Phase, Quorums, Rng, Tally, Ticket, Votes};
 
 use super::storage::Storage;
 use super::{Record, Sizes, Stage, Status};
@@ -17,7 +17,9 @@ use crate::{Ballot, ConfigError, Member, Roles};
 /// | [`Finish`](Self::Finish) | has the next set alone | |
 ///
 /// [`Plan`] keeps that order. It is that of the paper's section 2.3.1 for a set that grows from an odd number: there a quorum of
-/// the next set, F+2 of 2F+2, has a quorum of the present one in it. The same three steps take any set to any other. The paper's
+/// the next set, F+2 of 2F+2, has a quorum of the present one in it. The same three steps take any set to any other: where quorums of the two
+/// need not meet, the floor of the third step puts all ballots of the next set above those that were prepared with the present one alone. A member that only proposed, or a
+/// node that was an acceptor before, has nothing of what it had when it becomes an acceptor: nobody counted its votes meanwhile. The paper's
 /// shorter way from an even number to an odd one, without reading the keys, loses values where the even set came from an odd one: it is
 /// not there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +46,8 @@ pub enum Step<'a> {
     Finish {
         /// The version: one above that of the second step.
         version: u64,
+        /// A round that nobody used before all had taken the second step: ballots of the next set alone are above it.
+        floor: u64,
     },
 }
 
@@ -52,14 +56,14 @@ impl Step<'_> {
     ///
     /// ```
     /// use quorate_paxos::register::Step;
-    /// assert_eq!(Step::Finish { version: 3 }.version(), 3);
+    /// assert_eq!(Step::Finish { version: 3, floor: 40 }.version(), 3);
     /// ```
     #[must_use]
     pub const fn version(&self) -> u64 {
         match self {
             Self::Accept { version, .. }
             | Self::Prepare { version, .. }
-            | Self::Finish { version } => *version,
+            | Self::Finish { version, .. } => *version,
         }
     }
 }
@@ -82,6 +86,14 @@ pub enum StepError {
     TooManyMembers,
     /// The sizes are none for so many acceptors: two quorums need not meet.
     Quorums,
+    /// The node has taken a step to this version that leads elsewhere: another change is under way. One operator at a time changes the
+    /// acceptors, and makes a plan that was lost with the same acceptors and sizes again.
+    Different {
+        /// The version that the node has.
+        version: u64,
+    },
+    /// The floor is beyond all rounds that there are.
+    Floor,
 }
 
 impl fmt::Display for StepError {
@@ -94,6 +106,10 @@ impl fmt::Display for StepError {
             Self::Duplicate(id) => write!(f, "node {id} is listed twice"),
             Self::TooManyMembers => f.write_str("more nodes than there is room for"),
             Self::Quorums => f.write_str("the quorums are none for so many acceptors"),
+            Self::Different { version } => {
+                write!(f, "the membership has version {version}, of another change")
+            }
+            Self::Floor => f.write_str("the floor is beyond all rounds"),
         }
     }
 }
@@ -102,7 +118,8 @@ impl core::error::Error for StepError {}
 
 /// A change of the acceptors, as the operator drives it: which step is next, and whether all have taken it.
 ///
-/// It is not durable: whoever loses it makes it again, from the version that it began with, and shows it the nodes.
+/// It is not durable: an operator that loses it makes the same plan again, with the version, acceptors and sizes that it began with, and shows it
+/// the nodes. One operator at a time changes the acceptors: a node refuses a step of another plan.
 ///
 /// ```
 /// use quorate_core::{NodeId, Quorums};
@@ -133,8 +150,9 @@ impl core::error::Error for StepError {}
 ///     }
 ///     if matches!(step, Step::Accept { .. }) {
 ///         assert_eq!(plan.step(), None, "the keys come first");
-///         // every key that an acceptor knows is read now, at any node
-///         assert!(plan.scanned());
+///         // every key that an acceptor knows is read now, at any node: there is none here
+///         assert!(nodes.iter().all(|node| node.keys().count() == 0));
+///         assert!(plan.confirm_keys_read());
 ///     }
 /// }
 /// assert!(plan.is_done());
@@ -197,7 +215,7 @@ impl<'a> Plan<'a> {
         if !self.has_all(1) {
             return Some(Step::Prepare { version: version(2), floor: self.floor });
         }
-        (!self.has_all(2)).then_some(Step::Finish { version: version(3) })
+        (!self.has_all(2)).then_some(Step::Finish { version: version(3), floor: self.floor })
     }
 
     /// Takes note of what a node has on disk.
@@ -216,6 +234,13 @@ impl<'a> Plan<'a> {
     pub fn observe(&mut self, status: &Status) {
         let Some(at) = self.nodes.iter().position(|id| *id == status.id) else { return };
         let bit = bit(at);
+        let last = self.version.saturating_add(3);
+        // a step of another plan is none of this
+        let is_other = (self.version.saturating_add(1)..=last).contains(&status.version)
+            && status.acceptors != digest(self.acceptors.iter().copied(), Some(self.sizes));
+        if is_other {
+            return;
+        }
         for (above, taken) in (1..).zip(&mut self.taken) {
             if status.version >= self.version.saturating_add(above) {
                 *taken |= bit;
@@ -224,16 +249,16 @@ impl<'a> Plan<'a> {
         self.floor = self.floor.max(status.round);
     }
 
-    /// Every key that any acceptor of a quorum of phase 1 knows was read by a node since all have taken the first step. False, and nothing is
-    /// noted, if they have not.
+    /// To be called when every key that any acceptor of a quorum of phase 1 [knows](super::Register::keys) was read by a node since all have
+    /// taken the first step: keys that were not are lost. False, and nothing is noted, if they have not taken it.
     ///
     /// ```
     /// use quorate_core::NodeId;
     /// use quorate_paxos::register::{Plan, Sizes};
     /// let ids = [1, 2].map(NodeId::new);
-    /// assert!(!Plan::new(0, &ids, &ids, Sizes::majority(2)).scanned());
+    /// assert!(!Plan::new(0, &ids, &ids, Sizes::majority(2)).confirm_keys_read());
     /// ```
-    pub fn scanned(&mut self) -> bool {
+    pub fn confirm_keys_read(&mut self) -> bool {
         self.is_scanned |= self.has_all(0);
         self.is_scanned
     }
@@ -465,7 +490,16 @@ impl<S: Storage> Membership<S> {
     pub(super) fn take(&mut self, step: Step<'_>) -> Result<bool, StepError> {
         let version = self.version;
         if step.version() == version && version > 0 {
-            return Ok(false);
+            return if self.has_taken(step) {
+                Ok(false)
+            } else {
+                Err(StepError::Different { version })
+            };
+        }
+        if let Step::Prepare { floor, .. } | Step::Finish { floor, .. } = step
+            && floor > Ballot::MAX_ROUND
+        {
+            return Err(StepError::Floor);
         }
         let next = version.checked_add(1) == Some(step.version());
         match step {
@@ -483,13 +517,40 @@ impl<S: Storage> Membership<S> {
             Step::Prepare { floor, .. } if next && self.stage == Stage::Accepting => {
                 (self.floor, self.stage) = (self.floor.max(floor), Stage::Preparing);
             }
-            Step::Finish { .. } if next && self.stage == Stage::Preparing => {
+            Step::Finish { floor, .. } if next && self.stage == Stage::Preparing => {
+                self.floor = self.floor.max(floor);
                 self.finish();
             }
             _ => return Err(StepError::OutOfOrder { version }),
         }
         (self.version, self.is_recorded) = (step.version(), true);
         Ok(true)
+    }
+
+    /// Whether it is this step that led to the present version.
+    fn has_taken(&self, step: Step<'_>) -> bool {
+        match step {
+            Step::Accept { acceptors, sizes, .. } => {
+                let own = digest(acceptors.iter().copied(), Some(sizes));
+                self.stage == Stage::Accepting && self.target() == own
+            }
+            Step::Prepare { .. } => self.stage == Stage::Preparing,
+            Step::Finish { .. } => self.stage == Stage::Stable,
+        }
+    }
+
+    /// A number for the acceptors that there are, or that there will be, and their quorums.
+    pub(super) fn target(&self) -> u64 {
+        let is_stable = self.stage == Stage::Stable;
+        let votes = |seat: &&Seat| if is_stable { seat.present > 0 } else { seat.next > 0 };
+        let acceptors = self.seats.iter().filter(votes).map(|seat| seat.id);
+        digest(acceptors, if is_stable { self.present } else { self.next })
+    }
+
+    /// Whether this node becomes an acceptor by the step that it has taken last.
+    pub(super) fn enters(&self) -> bool {
+        let enters = |seat: &Seat| seat.present == 0 && seat.next > 0;
+        self.stage == Stage::Accepting && self.seats.get(self.me).is_some_and(enters)
     }
 
     fn check_acceptors(&self, acceptors: &[NodeId], sizes: Sizes) -> Result<(), StepError> {
@@ -520,7 +581,7 @@ impl<S: Storage> Membership<S> {
             }
         }
         for seat in self.seats.iter_mut() {
-            seat.is_waiting = seat.present > 0 && seat.next == 0;
+            seat.is_waiting = seat.next == 0 && (seat.is_waiting || seat.present > 0);
             (seat.present, seat.next) = (seat.next, 0);
         }
         self.me = self.index_of(id).unwrap_or(0);
@@ -592,6 +653,13 @@ impl<S: Storage> Membership<S> {
         (self.present, self.next, self.is_recorded) = (present, next, true);
         Ok(())
     }
+}
+
+/// A number for some acceptors, in any order, and their quorums.
+fn digest(acceptors: impl Iterator<Item = NodeId>, sizes: Option<Sizes>) -> u64 {
+    let nodes = acceptors.fold(0, |sum: u64, id| sum.wrapping_add(Rng::mix(id.get())));
+    let sizes = sizes.map_or(0, |sizes| u64::from(sizes.one) << 8 | u64::from(sizes.two));
+    Rng::mix(nodes ^ Rng::mix(sizes))
 }
 
 /// Puts an element in its place, after all that are there.

@@ -287,6 +287,10 @@ impl<S: Storage, C: Changes> Register<S, C> {
         change: Change<'_>,
         attempt: Attempt,
     ) -> Result<Request, SubmitError> {
+        let Attempt { first, last } = attempt;
+        if first > last || first.is_zero() != last.is_zero() {
+            return Err(SubmitError::Attempt);
+        }
         self.request(now, key, change, Some(attempt))
     }
 
@@ -354,7 +358,7 @@ impl<S: Storage, C: Changes> Register<S, C> {
     /// let two = [1, 2].map(NodeId::new);
     /// let accept = Step::Accept { version: 1, acceptors: &two, sizes: Sizes::majority(2) };
     /// assert_eq!(node.take(accept), Ok(()));
-    /// assert_eq!(node.take(Step::Finish { version: 2 }), Err(StepError::OutOfOrder { version: 1 }));
+    /// assert_eq!(node.take(Step::Finish { version: 2, floor: 0 }), Err(StepError::OutOfOrder { version: 1 }));
     /// # Ok::<(), quorate_paxos::ConfigError>(())
     /// ```
     pub fn take(&mut self, step: Step<'_>) -> Result<(), StepError> {
@@ -363,6 +367,9 @@ impl<S: Storage, C: Changes> Register<S, C> {
         }
         if self.membership.take(step)? {
             self.config_due = Some(0);
+            if self.membership.enters() {
+                self.forget_cells();
+            }
             self.raise_floor();
             self.abandon_collection();
             self.restart_rounds();
@@ -477,6 +484,15 @@ impl<S: Storage, C: Changes> Register<S, C> {
     fn set_founding_version(&mut self, version: u64) {
         (self.founding_version, self.told.0) = (version, version);
         self.membership.version = version;
+    }
+
+    /// What this node accepted while it was no acceptor, or before it was one again, nobody has counted: keys may have been collected since. The
+    /// record of the step makes that so on disk: it comes before those of new cells.
+    fn forget_cells(&mut self) {
+        self.cells.clear();
+        for slot in self.slots.iter().filter(|slot| slot.phase != Phase::Free) {
+            let _ = self.cells.entry(&slot.key); // there was one
+        }
     }
 
     /// Nodes that enter have no tombstone below this.
@@ -808,6 +824,9 @@ impl<S: Storage, C: Changes> Machine for Register<S, C> {
             }
             Record::Configured { version, stage, present, next, floor } => {
                 self.membership.restore_all((version, stage), (present, next), floor)?;
+                if self.membership.enters() {
+                    self.cells.clear();
+                }
                 self.told = (self.membership.version, self.membership.stage);
                 self.raise_floor();
             }
@@ -924,6 +943,7 @@ impl<S: Storage, C: Changes> Machine for Register<S, C> {
             founded: self.founded,
             version: self.told.0,
             stage: self.told.1,
+            acceptors: self.membership.target(),
             round: self.seen,
             age: self.age,
             keys: self.cells.len(),

@@ -94,7 +94,7 @@ impl<const CHANGES: bool> Specimen for Application<CHANGES> {
             let sizes = Sizes::majority(3);
             let _ = machine.take(Step::Accept { version, acceptors: &acceptors, sizes });
             let _ = machine.take(Step::Prepare { version, floor: version });
-            let _ = machine.take(Step::Finish { version });
+            let _ = machine.take(Step::Finish { version, floor: 0 });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use quorate_core::{Machine, NodeId, Quorums};
 use quorate_paxos::Member;
-use quorate_paxos::register::{Change, Plan, Sizes, Stage, Step, StepError, SubmitError};
+use quorate_paxos::register::{Change, Outcome, Plan, Sizes, Stage, Step, StepError, SubmitError};
 
 use super::net::Net;
 
@@ -43,7 +43,7 @@ fn change(net: &mut Net, from: &[u64], to: &[u64], scans: bool) {
                 let stays = from.iter().find(|id| to.contains(id)).unwrap();
                 scan(net, *stays, from);
             }
-            assert!(plan.scanned());
+            assert!(plan.confirm_keys_read());
             continue;
         };
         for id in &all {
@@ -173,7 +173,7 @@ fn steps_out_of_order_are_refused() {
     let out = |version| Err(StepError::OutOfOrder { version });
     let before = node.clone();
     assert_eq!(node.take(Step::Prepare { version: 1, floor: 0 }), out(0));
-    assert_eq!(node.take(Step::Finish { version: 1 }), out(0));
+    assert_eq!(node.take(Step::Finish { version: 1, floor: 40 }), out(0));
     assert_eq!(node.take(accept(0)), out(0));
     assert_eq!(node.take(accept(2)), out(0));
     let twice = ids(&[1, 2, 1]);
@@ -188,11 +188,109 @@ fn steps_out_of_order_are_refused() {
     assert_eq!(node.take(accept(1)), Ok(()));
     assert_eq!(node.take(accept(1)), Ok(()), "once more");
     assert_eq!(node.take(accept(2)), out(1));
-    assert_eq!(node.take(Step::Finish { version: 2 }), out(1));
+    assert_eq!(node.take(Step::Finish { version: 2, floor: 40 }), out(1));
     assert_eq!(node.take(Step::Prepare { version: 2, floor: 9 }), Ok(()));
     assert_eq!(node.take(Step::Prepare { version: 3, floor: 9 }), out(2));
-    assert_eq!(node.take(Step::Finish { version: 3 }), Ok(()));
-    assert_eq!(node.take(accept(3)), Ok(()), "that step is taken, whichever it was");
+    assert_eq!(node.take(Step::Finish { version: 3, floor: 40 }), Ok(()));
+    assert_eq!(node.take(Step::Finish { version: 3, floor: 40 }), Ok(()), "once more");
+    let different = Err(StepError::Different { version: 3 });
+    assert_eq!(node.take(accept(3)), different);
+    let floor = u64::MAX;
+    assert_eq!(node.take(accept(4)), Ok(()));
+    assert_eq!(node.take(Step::Prepare { version: 5, floor }), Err(StepError::Floor));
+}
+
+/// A node is in the middle of one change: it takes no step of another, and no other plan counts it.
+#[test]
+fn two_plans_from_one_version_do_not_mix() {
+    let mut net = Net::new(3);
+    let (all, two, other) = (ids(&[1, 2, 3]), ids(&[1, 2]), ids(&[1, 3]));
+    let mut plans = [&two, &other].map(|to| Plan::new(0, &all, to, Sizes::majority(2)));
+    let steps = plans.clone().map(|plan| plan.step().unwrap());
+    take(&mut net, 1, steps[0]);
+    let different = Err(StepError::Different { version: 1 });
+    assert_eq!(net.node(1).take(steps[1]), different);
+    for id in [2, 3] {
+        take(&mut net, id, steps[1]);
+    }
+    for id in 1..=3 {
+        let status = net.node(id).status();
+        plans.iter_mut().for_each(|plan| plan.observe(&status));
+    }
+    assert_eq!(plans.map(|plan| plan.step().unwrap()), steps, "neither goes on");
+}
+
+/// What a node answers while some others neither hear nor say anything.
+fn answer_without(net: &mut Net, id: u64, cut: &[u64], change: Change<'_>) -> Option<Vec<u8>> {
+    net.take(|_| true);
+    net.cut = cut.to_vec();
+    let (outcome, _, value) = net.change(id, b"k", change);
+    assert_eq!(outcome, Outcome::Applied);
+    net.cut.clear();
+    net.take(|_| true);
+    value
+}
+
+/// Quorums of the present set and of the next one need not meet: what was begun with the one alone does not come after the other.
+#[test]
+fn ballots_of_the_next_set_are_above_those_of_the_present_one() {
+    let mut net = Net::new(3);
+    net.set(1, b"s");
+    net.settle();
+    net.add(4, 0);
+    let (nodes, acceptors) = (ids(&[1, 2, 3, 4]), ids(&[1, 2, 4]));
+    let mut plan = Plan::new(0, &nodes, &acceptors, Sizes::majority(3));
+    let step_at = |net: &mut Net, plan: &mut Plan<'_>, all: &[u64]| {
+        let step = plan.step().unwrap();
+        for id in all {
+            take(net, *id, step);
+            plan.observe(&net.node(*id).status());
+        }
+    };
+    step_at(&mut net, &mut plan, &[1, 2, 3, 4]);
+    scan(&mut net, 1, &[1, 2, 3]);
+    assert!(plan.confirm_keys_read());
+    step_at(&mut net, &mut plan, &[1]);
+    // one node prepares with the present set, again and again, and nobody else hears what it wants accepted
+    for _ in 0..3 {
+        net.submit(2, b"k", Change::Set { value: b"late" });
+        net.sync_all();
+        net.deliver_if(|sent| [sent.from, sent.to].iter().all(|id| [2, 3].contains(id)));
+        net.sync_all();
+        net.deliver_if(|sent| [sent.from, sent.to].iter().all(|id| [2, 3].contains(id)));
+        net.sync_all();
+        net.take(|_| true);
+        net.crash(2);
+        net.restart(2);
+    }
+    assert_eq!(net.accepted(2).and_then(|accepted| accepted.1).as_deref(), Some(&b"late"[..]));
+    step_at(&mut net, &mut plan, &[2, 3, 4]);
+    step_at(&mut net, &mut plan, &[1, 2, 3, 4]);
+    assert!(plan.is_done());
+    answer_without(&mut net, 1, &[2, 3], Change::Set { value: b"new" });
+    let read = answer_without(&mut net, 4, &[1, 3], Change::Read);
+    assert_eq!(read.as_deref(), Some(&b"new"[..]));
+}
+
+/// What a node had when it left was counted by nobody since, and the key may have been collected.
+#[test]
+fn node_that_comes_back_brings_nothing_back() {
+    let mut net = Net::new(3);
+    net.set(1, b"old");
+    net.settle();
+    change(&mut net, &[1, 2, 3], &[1, 2], true);
+    net.delete(1);
+    net.settle();
+    assert!(net.collect(1));
+    assert_eq!(net.accepted(1), None);
+    assert!(net.accepted(3).is_some());
+    change(&mut net, &[1, 2], &[1, 2, 3], true);
+    assert_eq!(answer_without(&mut net, 2, &[1], Change::Read), None);
+    // nor after a restart
+    net.crash(3);
+    net.restart(3);
+    assert_eq!(net.accepted(3).and_then(|accepted| accepted.1), None);
+    assert_eq!(answer_without(&mut net, 2, &[1], Change::Read), None);
 }
 
 /// A plan goes on when every node has the step on disk, and not before.
@@ -208,14 +306,14 @@ fn plan_waits_for_every_disk() {
         plan.observe(&net.node(id).status());
     }
     assert_eq!(plan.step(), Some(step));
-    assert!(!plan.scanned());
+    assert!(!plan.confirm_keys_read());
     net.sync_all();
     for id in 1..=3 {
         assert_eq!(plan.step(), Some(step));
         plan.observe(&net.node(id).status());
     }
     assert_eq!(plan.step(), None);
-    assert!(plan.scanned() && !plan.is_done());
+    assert!(plan.confirm_keys_read() && !plan.is_done());
     assert!(matches!(plan.step(), Some(Step::Prepare { version: 2, .. })));
 }
 
@@ -244,7 +342,7 @@ fn nodes_that_enter_or_leave_do_not_propose() {
     assert_eq!([1, 2].map(|id| net.node(id).status().outdated), [1, 1]);
     net.take(|sent| sent.from == 3);
     scan(&mut net, 1, &[1, 2, 3]);
-    for step in [Step::Prepare { version: 2, floor: 40 }, Step::Finish { version: 3 }] {
+    for step in [Step::Prepare { version: 2, floor: 40 }, Step::Finish { version: 3, floor: 40 }] {
         for id in 1..=4 {
             take(&mut net, id, step);
         }
@@ -262,7 +360,8 @@ fn membership_is_restored() {
     net.add(4, 0);
     let acceptors = ids(&[2, 3, 4]);
     let accept = Step::Accept { version: 1, acceptors: &acceptors, sizes: Sizes::majority(3) };
-    let steps = [accept, Step::Prepare { version: 2, floor: 40 }, Step::Finish { version: 3 }];
+    let steps =
+        [accept, Step::Prepare { version: 2, floor: 40 }, Step::Finish { version: 3, floor: 40 }];
     for (at, step) in steps.into_iter().enumerate() {
         for id in 1..=4 {
             take(&mut net, id, step);

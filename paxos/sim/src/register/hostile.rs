@@ -168,7 +168,7 @@ impl NodeUnderTest {
         let _ = self.node.take(match argument / 3 % 3 {
             0 => Step::Accept { version, acceptors: &acceptors, sizes },
             1 => Step::Prepare { version, floor: argument.into() },
-            _ => Step::Finish { version },
+            _ => Step::Finish { version, floor: argument.into() },
         });
     }
 

@@ -102,7 +102,7 @@ impl Operator {
         let mut plan = Plan::new(self.version, nodes, acceptors, *sizes);
         self.statuses.values().for_each(|status| plan.observe(status));
         if *is_scanned {
-            plan.scanned();
+            plan.confirm_keys_read();
         }
         Some(plan)
     }
