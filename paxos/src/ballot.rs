@@ -54,7 +54,7 @@ impl Ballot {
     pub const MAX_ROUND: u64 = (1 << 62) - 1;
 
     /// How far the round of another node's ballot may be ahead of all that a node has seen: 2^32. What is further is refused, so that a
-    /// broken node needs 2^30 messages to use up the rounds there are.
+    /// broken node needs 2^30 messages to use up the rounds there are, and 2^23 in a [log](crate::multi), where rounds end at 2^55.
     pub const MAX_AHEAD: u64 = 1 << 32;
 
     /// The ballot of a node in a round.

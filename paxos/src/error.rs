@@ -13,11 +13,12 @@ pub enum ConfigError {
     DuplicateMember(NodeId),
     /// More members than there is room for.
     TooManyMembers,
-    /// This node does not have the roles of the machine, or others besides: one machine has all the roles of its node.
+    /// This node does not have the roles of the machine, or others besides: one machine has all the roles of its node. In a
+    /// [log](crate::multi), each member has all roles, or is a learner and nothing else.
     Roles,
     /// The quorum system is not one for these acceptors: it was made for other votes, or another number of members.
     Quorums,
-    /// A timeout is 0.
+    /// A timeout is 0; or `election_us` is less than twice `heartbeat_us`, in a [log](crate::multi).
     Timeouts,
     /// The sizes of classic and fast quorums do not fit each other, or the members: see [`FastQuorums`](crate::fast::FastQuorums).
     FastQuorums,
@@ -48,9 +49,13 @@ impl fmt::Display for ConfigError {
             Self::NotAMember => f.write_str("this node is not among the members"),
             Self::DuplicateMember(id) => write!(f, "member {id} is listed twice"),
             Self::TooManyMembers => f.write_str("more members than there is room for"),
-            Self::Roles => f.write_str("this node has other roles than the machine"),
+            Self::Roles => f.write_str(
+                "a node has other roles than its machine; in a log it has all roles, or learns alone",
+            ),
             Self::Quorums => f.write_str("the quorum system is for other acceptors or votes"),
-            Self::Timeouts => f.write_str("a timeout is 0"),
+            Self::Timeouts => f.write_str(
+                "a timeout is 0, or an election timeout is less than two heartbeat intervals",
+            ),
             Self::FastQuorums => f.write_str(
                 "a classic quorum and two fast quorums must share an acceptor: twice the fast \
                  size and the classic size must add up to more than twice the members",

@@ -1,4 +1,4 @@
-//! Paxos as state machines without I/O: nodes that agree on a value or a log, whatever is lost, late or repeated, and whoever crashes.
+//! Paxos as state machines without I/O: nodes that agree on a value or a log, whatever is lost, late or repeated, and whichever nodes crash.
 //!
 //! | what | who thought of it | what it is here |
 //! |---|---|---|

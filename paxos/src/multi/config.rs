@@ -39,7 +39,7 @@ pub struct Config {
     pub max_chunk_bytes: usize,
     /// Bytes of the log, where the storage does not say; at least twice `max_entry_bytes`. Default 1 GiB.
     pub max_log_bytes: usize,
-    /// Members, where the storage does not say; at most 64. Default 15.
+    /// Members, where the storage does not say; at most 62. Default 15.
     pub max_members: usize,
 }
 

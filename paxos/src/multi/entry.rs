@@ -16,7 +16,7 @@ pub struct Entry<'a> {
     /// Its place in the log, from 1.
     pub slot: Slot,
     /// The epoch of the leader that proposed it first: see [`epoch_of`](super::MultiPaxos::epoch_of). With the slot it tells which proposal
-    /// this is, whoever has proposed it again since.
+    /// this is, whichever node has proposed it again since.
     pub epoch: u64,
     /// What it is for.
     pub kind: EntryKind,

@@ -25,7 +25,7 @@ wire! {
             commit: Slot,
             /// The sender has voted in `promised` for all slots after `commit` up to here.
             through: Slot,
-            /// The last slot for which the sender has voted in any ballot.
+            /// The last slot for which the sender has voted in any ballot, or for which it waits, to answer a read.
             last: Slot,
         },
         /// Phase 1a, from a candidate to the acceptors: promise to vote in no lower ballot, and tell the votes.

@@ -79,7 +79,8 @@ const SPARE: usize = 4;
 
 impl<S: Storage> MultiPaxos<S> {
     /// A node of a cluster with these members, the same on each, in any order. Members that vote have [all roles](Roles::ALL); others are
-    /// [learners](Roles::LEARNER) alone. `seed` should differ from start to start.
+    /// [learners](Roles::LEARNER) alone. `seed` should differ from start to start:
+    /// with the time of the first question it tells answers to this start's reads from late ones to an earlier one's.
     ///
     /// # Errors
     ///
@@ -150,8 +151,12 @@ impl<S: Storage> MultiPaxos<S> {
         })
     }
 
-    /// This node is one of a new cluster, and not one whose disk was erased: say so once in its life, before its first tick. Has no effect on
-    /// a node that has a record of it.
+    /// This node is one of a new cluster, and not one whose disk was erased: say so once in its life, before its first tick, and never because
+    /// a disk is empty; an option with which the operator starts it is a good place. Has no effect on a node that has a record of it. After a
+    /// crash before that record was durable, say it again. A learner needs it not.
+    ///
+    /// A node that was erased and says so all the same may vote against what it had promised: two commands may be chosen for one
+    /// slot. One that does not say so learns what is chosen, and never votes again.
     ///
     /// ```
     /// # use quorate_core::{Instant, Machine, NodeId, Output, Quorums};

@@ -190,7 +190,7 @@ impl<S: Storage, C: Changes> Register<S, C> {
         })
     }
 
-    /// This node is new: it has promised nothing, and used no ballot yet. To be called once in the life of a node, by whoever sets it
+    /// This node is new: it has promised nothing, and used no ballot yet. To be called once in the life of a node, by the operator that sets it
     /// up; a node that has no record of it takes no part, because its disk may have been erased. `version` is that of the membership
     /// that it is started with: 0 for the nodes of a new instance, and what [`Status::version`] of the others says for one that
     /// is to enter.
