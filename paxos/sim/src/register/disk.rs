@@ -26,9 +26,23 @@ pub(crate) struct Disk {
     floor: Ballot,
     fenced: BTreeMap<u64, u64>,
     pub(crate) version: u64,
+    /// Which node it is of, and its votes as an acceptor of the present and of the next set, as far as they are of a membership that is not
+    /// written whole.
+    node: u64,
+    votes: (u8, u8),
 }
 
+/// The first stage of a change.
+const ACCEPTING: u8 = 1;
+
+/// The votes of a seat whose node has left.
+const HAS_LEFT: u8 = u8::MAX;
+
 impl Disk {
+    pub(crate) fn of(node: u64) -> Self {
+        Self { node, ..Self::default() }
+    }
+
     /// A record is durable.
     pub(crate) fn apply(&mut self, record: &Record<'_>) -> Result<(), String> {
         match *record {
@@ -56,7 +70,17 @@ impl Disk {
             Record::Fenced { node, age } => {
                 self.fenced.insert(node.get(), age);
             }
-            Record::Configured { version, .. } => self.version = version,
+            Record::Seat { node, present, next } if node.get() == self.node => {
+                self.votes = (if present == HAS_LEFT { 0 } else { present }, next);
+            }
+            Record::Configured { version, stage, .. } => {
+                self.version = version;
+                // a node that becomes an acceptor has nothing of what it was told before
+                if stage == ACCEPTING && self.votes.0 == 0 && self.votes.1 > 0 {
+                    self.cells.clear();
+                }
+                self.votes = (0, 0);
+            }
             _ => {}
         }
         Ok(())

@@ -97,7 +97,7 @@ impl NodeUnderTest {
             node: fresh(id, id)?,
             now: Instant::ZERO,
             records: Vec::new(),
-            disk: Disk::default(),
+            disk: Disk::of(id),
             waiting: None,
             life: 0,
             used: BTreeMap::new(),

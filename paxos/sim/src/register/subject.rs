@@ -471,7 +471,7 @@ impl<S: Storage> Subject for RegisterSubject<S> {
             quorums: vec![quorums; nodes],
             founding,
             sizes: (one, two),
-            disks: vec![Disk::default(); nodes],
+            disks: (1..=nodes as u64).map(Disk::of).collect(),
             operator,
             changes_members,
             dead: vec![false; nodes],
@@ -589,7 +589,7 @@ impl<S: Storage> Subject for RegisterSubject<S> {
     }
 
     fn records_replaced(&mut self, node: usize) {
-        self.disks[node] = Disk::default();
+        self.disks[node] = Disk::of(node as u64 + 1);
     }
 
     fn issued(&mut self, _node: usize, _record: Record<'_>) -> Result<(), String> {
