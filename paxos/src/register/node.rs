@@ -511,8 +511,10 @@ impl<S: Storage, C: Changes> Register<S, C> {
 
     fn advance(&mut self) {
         self.free_erased();
-        for _ in 0..2 {
-            self.serve();
+        self.serve();
+        self.advance_rounds();
+        // one that has ended makes way for the next one of its key
+        while self.serve() {
             self.advance_rounds();
         }
         self.end_failed_claims();

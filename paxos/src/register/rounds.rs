@@ -34,8 +34,9 @@ impl<S: Storage, C: Changes> Register<S, C> {
         Ballot::new(self.seen, self.membership.my_id())
     }
 
-    /// Serves the requests that wait, one for each key.
-    pub(super) fn serve(&mut self) {
+    /// Serves the requests that wait, one for each key. False if there are none.
+    pub(super) fn serve(&mut self) -> bool {
+        let mut any = false;
         for at in 0..self.slots.len() {
             let is_next = self.slots.get(at).is_some_and(|slot| {
                 slot.phase == Phase::Queued
@@ -46,8 +47,10 @@ impl<S: Storage, C: Changes> Register<S, C> {
             });
             if is_next {
                 self.begin(at);
+                any = true;
             }
         }
+        any
     }
 
     /// Phase 1a, or phase 2a at once where a quorum has promised the next ballot with the last accept, and nothing has come in

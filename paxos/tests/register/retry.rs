@@ -242,3 +242,28 @@ fn state_between_two_attempts_is_unknown() {
     let first = last;
     assert_eq!(retry(&mut net, 3, A, Attempt { first, last }).0, Outcome::Applied);
 }
+
+/// One that ends without a message must make way for the next one of its key, whichever places the two have.
+#[test]
+fn request_that_ends_at_once_makes_way_for_the_next_one() {
+    let mut net = Net::new(1);
+    let request = net.submit(1, b"k", A);
+    net.settle();
+    let old = net.hosts[&1].attempts[&request];
+    net.set(1, b"b");
+    let elsewhere = net.submit(1, b"j", A);
+    let first = net.submit(1, b"k", A);
+    let now = net.now;
+    let ends_at_once = net.node(1).retry(now, b"k", B, old).unwrap();
+    net.node(1).cancel(elsewhere);
+    net.poll(1);
+    let last = net.submit(1, b"k", B);
+    // nothing comes in but what the disk says
+    while net.sync(1) {
+        net.poll(1);
+    }
+    let answers = &net.hosts[&1].answers;
+    assert_eq!(answers[&first].0, Outcome::Applied);
+    assert_eq!(answers[&ends_at_once].0, Outcome::Unknown);
+    assert!(answers.contains_key(&last), "it waits for ever");
+}
