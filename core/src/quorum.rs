@@ -1,6 +1,6 @@
 use core::fmt;
 
-use crate::{DecodeError, Reader, Wire, Writer};
+use crate::{DecodeError, Field, Form, Reader, Source, Wire, Writer};
 
 /// The smallest number of voters that is more than half of `voters`: any two majorities share a voter.
 ///
@@ -513,7 +513,32 @@ impl Wire<'_> for Quorums {
     }
 }
 
+impl Field<'_> for Quorums {
+    const FORM: Form = Form::named("quorum system");
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            System::Counted(needed) => needed.show(f),
+            System::Grid { rows, columns } => write!(f, "grid of {rows} by {columns}"),
+            System::Joint { old, new } => {
+                old.show(f)?;
+                f.write_str(", and ")?;
+                new.show(f)
+            }
+        }
+    }
+
+    fn generate(source: &mut Source<'_>) -> Self {
+        let rows = source.byte() & 3;
+        Self::grid(rows, 2).unwrap_or(Self::majority(source.byte().max(1)))
+    }
+}
+
 impl Needed {
+    fn show(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} and {} of {}", self.one, self.two, self.of)
+    }
+
     fn encode(self, out: &mut Writer<'_>) {
         for number in [self.one, self.two, self.of] {
             out.u64(number.into());
