@@ -22,6 +22,8 @@ pub enum ConfigError {
     Timeouts,
     /// The sizes of classic and fast quorums do not fit each other, or the members: see [`FastQuorums`](crate::fast::FastQuorums).
     FastQuorums,
+    /// The storage is for members that never change: nobody joins them.
+    Fixed,
     /// A limit is 0, or too small for one entry of `max_entry_bytes`: see [`multi::Config`](crate::multi::Config).
     Limits,
 }
@@ -60,6 +62,7 @@ impl fmt::Display for ConfigError {
                 "a classic quorum and two fast quorums must share an acceptor: twice the fast \
                  size and the classic size must add up to more than twice the members",
             ),
+            Self::Fixed => f.write_str("the storage is for members that never change"),
             Self::Limits => f.write_str("a limit is 0, or too small for one entry"),
         }
     }

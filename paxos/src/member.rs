@@ -29,6 +29,17 @@ impl Roles {
     /// All three.
     pub const ALL: Self = Self(7);
 
+    /// None: the node is a member no more, or not yet.
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) const fn of(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
     /// These roles and others.
     ///
     /// ```
@@ -170,6 +181,60 @@ impl<S: Lists> Group<S> {
         Ok(group)
     }
 
+    /// This node and nobody else, and it has no part in anything.
+    pub(crate) fn nobody_but(id: NodeId, limit: usize) -> Self {
+        let mut members = S::Members::with_limit(limit);
+        let _ = members.push(Member::new(id).with_roles(Roles::NONE)); // any list has room for one
+        Self { members, quorums: Quorums::majority(1), me: 0 }
+    }
+
+    /// Of those that were checked before, in the order of their ids; this node and some others, that are no members, are known besides, as
+    /// far as there is room.
+    pub(crate) fn entered(
+        id: NodeId,
+        (members, quorums): (impl Iterator<Item = Member>, Quorums),
+        others: impl Iterator<Item = NodeId>,
+        limit: usize,
+    ) -> Self {
+        let mut group = Self { members: S::Members::with_limit(limit), quorums, me: 0 };
+        group.add(Member::new(id).with_roles(Roles::NONE));
+        for member in members {
+            match group.members.iter_mut().find(|other| other.id == member.id) {
+                Some(own) => *own = member,
+                None => group.add(member),
+            }
+        }
+        for other in others {
+            if group.index_of(other).is_none() {
+                group.add(Member::new(other).with_roles(Roles::NONE));
+            }
+        }
+        group.me = group.index_of(id).unwrap_or_default();
+        group
+    }
+
+    /// Adds a member in its place, if there is room.
+    fn add(&mut self, member: Member) {
+        if self.members.push(member).is_ok() {
+            let mut at = self.members.len().saturating_sub(1);
+            while let Some([before, last]) = self.members.get_mut(at.saturating_sub(1)..=at)
+                && before.id > last.id
+            {
+                core::mem::swap(before, last);
+                at = at.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Those that have a part.
+    pub(crate) fn members(&self) -> impl Iterator<Item = Member> {
+        self.members.iter().copied().filter(|member| member.roles != Roles::NONE)
+    }
+
+    pub(crate) const fn quorums(&self) -> Quorums {
+        self.quorums
+    }
+
     fn acceptors(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|member| member.roles.contains(Roles::ACCEPTOR))
     }
@@ -196,6 +261,14 @@ impl<S: Lists> Group<S> {
 
     pub(crate) fn has_role(&self, index: usize, roles: Roles) -> bool {
         self.members.get(index).is_some_and(|member| member.roles.contains(roles))
+    }
+
+    pub(crate) fn roles(&self, index: usize) -> Roles {
+        self.members.get(index).map_or(Roles::NONE, |member| member.roles)
+    }
+
+    pub(crate) fn has_no_role(&self, index: usize) -> bool {
+        self.members.get(index).is_none_or(|member| member.roles == Roles::NONE)
     }
 
     /// A number that differs with the members, their roles and votes, and the quorums.

@@ -3,7 +3,7 @@
 use quorate_core::Rejected;
 
 use super::peer::Due;
-use super::{LIMIT, MultiPaxos, Slot, Storage, entry};
+use super::{LIMIT, MultiPaxos, Slot, Storage};
 use crate::{Ballot, Roles};
 
 impl<S: Storage> MultiPaxos<S> {
@@ -56,7 +56,7 @@ impl<S: Storage> MultiPaxos<S> {
         (first, commit, entries): (Slot, Slot, &[u8]),
     ) -> Result<(), Rejected> {
         self.check_own_ballot(index, ballot)?;
-        let count = entry::check(entries, self.config.max_entry_bytes)?;
+        let count = self.check_entries(entries)?;
         if first == 0 || count == 0 {
             return Err(Rejected::Malformed);
         }
@@ -94,7 +94,7 @@ impl<S: Storage> MultiPaxos<S> {
             peer.link.leads = ballot;
             peer.owed.owe(Due::Accepted);
         }
-        if self.slots.commit_to(commit.min(self.slots.voted_through(ballot))) || put.full {
+        if self.commit_to(commit.min(self.slots.voted_through(ballot))) || put.full {
             self.work.events();
         }
         Ok(())

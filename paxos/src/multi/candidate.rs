@@ -17,7 +17,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Ok(());
         };
         self.acceptor(index)?;
-        let count = entry::check(entries, self.config.max_entry_bytes)?;
+        let count = self.check_entries(entries)?;
         let next = first.saturating_add(count);
         let is_chosen = accepted.is_zero();
         let fits = if is_chosen { next <= succ(commit) } else { first > commit };
@@ -61,11 +61,15 @@ impl<S: Storage> MultiPaxos<S> {
             }
             return Ok(());
         }
+        let present = self.reconfiguration.number;
         let is_full = if is_chosen {
-            !self.learn(first, (count, entries))?
+            !self.learn(first, entries)?
         } else {
             self.merge(first, accepted, entries)
         };
+        if self.reconfiguration.number != present {
+            return Ok(()); // what it was a candidate for has ended
+        }
         if is_full {
             // another one may have more room
             self.is_full_owed = true;
@@ -84,21 +88,26 @@ impl<S: Storage> MultiPaxos<S> {
     }
 
     /// Entries that are chosen, from at most the first slot on that is not known to be. False if they have no room.
-    pub(super) fn learn(
-        &mut self,
-        first: Slot,
-        (count, entries): (u64, &[u8]),
-    ) -> Result<bool, Rejected> {
-        if entries.is_empty() {
-            return Ok(true);
+    pub(super) fn learn(&mut self, first: Slot, entries: &[u8]) -> Result<bool, Rejected> {
+        let (mut first, mut rest) = (first, entries);
+        while !rest.is_empty() {
+            // what follows a stop-sign is of the next configuration
+            let (count, part, after) = entry::through_stop_sign(rest);
+            let put = self.slots.put(first, Ballot::ZERO, (count, part));
+            let put = put.map_err(|_| Rejected::Impossible)?;
+            if let Some(changed) = put.changed {
+                self.disk.changed(changed);
+            }
+            self.commit_to(put.through);
+            if put.full {
+                return Ok(false);
+            }
+            if !after.is_empty() {
+                self.slots.has_stop_sign(); // there may be more of them
+            }
+            (first, rest) = (first.wrapping_add(count), after);
         }
-        let put = self.slots.put(first, Ballot::ZERO, (count, entries));
-        let put = put.map_err(|_| Rejected::Impossible)?;
-        if let Some(changed) = put.changed {
-            self.disk.changed(changed);
-        }
-        self.slots.commit_to(put.through);
-        Ok(!put.full)
+        Ok(true)
     }
 
     /// For each slot, the vote in the highest ballot counts ("Paxos Made Simple", section 2.2, P2c). This node adopts it as if it were its

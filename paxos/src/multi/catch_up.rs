@@ -5,7 +5,7 @@ use quorate_core::{NodeId, Rejected};
 use quorate_log::{Held, Incoming};
 
 use super::peer::{Due, Peer, Stage, Transfer};
-use super::{LIMIT, Message, MultiPaxos, Role, Slot, SnapshotError, Storage, entry};
+use super::{Configuration, LIMIT, Message, MultiPaxos, Role, Slot, SnapshotError, Storage};
 
 /// What a node that lacks something has got of it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -21,6 +21,19 @@ pub(super) struct CatchUp {
     received: Option<Slot>,
     /// Others may want parts of a snapshot.
     is_wanted: bool,
+}
+
+impl CatchUp {
+    /// The places of nodes are others.
+    pub(super) fn regrouped(&mut self, place: impl Fn(usize) -> Option<usize>) {
+        self.asked = self.asked.and_then(&place);
+        let is_same = |incoming: &Incoming<(Slot, usize)>| {
+            let (_, index) = incoming.snapshot();
+            place(index) == Some(index)
+        };
+        // parts are asked for anew
+        self.incoming = self.incoming.filter(is_same);
+    }
 }
 
 /// So many heartbeat intervals a node waits for an answer before it asks another.
@@ -58,15 +71,26 @@ impl<S: Storage> MultiPaxos<S> {
     fn has_more(&self, index: usize) -> bool {
         let (now, timeout, commit) = (self.now, self.config.election_us, self.slots.commit());
         let link = self.peers.get(index).map(|peer| &peer.link);
-        link.is_some_and(|link| link.commit > commit && link.is_heard(now, timeout))
+        // a node that is no member any more needs to know so, and no more than that
+        let needs = |number| {
+            !S::CHANGES
+                || number > self.reconfiguration.number
+                || !self.group.has_no_role(self.group.me())
+        };
+        link.is_some_and(|link| {
+            link.commit > commit && link.is_heard(now, timeout) && needs(link.configuration)
+        })
     }
 
-    /// The node that has most, rather one that hears this node, and not the one that does not answer unless it is the only one.
+    /// The node that has most, rather one that hears this node, and not the one that does not answer unless it is the only one. Nodes that
+    /// come in together ask different ones.
     fn whom_to_ask(&self, silent: Option<usize>) -> Option<usize> {
         let has_more = |&(index, _): &(usize, &Peer)| self.has_more(index);
         let members = self.peers.iter().enumerate().filter(has_more);
+        let (me, len) = (self.group.me(), self.group.len().max(1));
         let best = members.max_by_key(|(index, peer)| {
-            (silent != Some(*index), peer.link.hears_me, peer.link.commit)
+            let turn = index.wrapping_add(me).checked_rem(len);
+            (silent != Some(*index), peer.link.hears_me, peer.link.commit, turn)
         });
         best.map(|(index, _)| index)
     }
@@ -121,7 +145,7 @@ impl<S: Storage> MultiPaxos<S> {
         commit: Slot,
         entries: &[u8],
     ) -> Result<(), Rejected> {
-        let count = entry::check(entries, self.config.max_entry_bytes)?;
+        let count = self.check_entries(entries)?;
         let next = first.saturating_add(count);
         if first == 0 || count == 0 || next > commit.saturating_add(1) {
             return Err(Rejected::Malformed);
@@ -134,7 +158,8 @@ impl<S: Storage> MultiPaxos<S> {
             return Ok(());
         }
         let agrees = self.role != Role::Leader || self.slots.agrees(first, entries);
-        let has_room = self.learn(first, (count, entries))?;
+        let sender = self.group.id(index);
+        let has_room = self.learn(first, entries)?;
         if !agrees {
             // chosen in a later ballot, of which this leader has not heard: what it says to be chosen is not what it proposed any more
             self.step_down();
@@ -145,7 +170,8 @@ impl<S: Storage> MultiPaxos<S> {
             return Ok(());
         }
         self.catch_up.incoming = None;
-        if let Some(peer) = self.peers.get_mut(index) {
+        // the members may have changed
+        if let Some(peer) = self.group.index_of(sender).and_then(|at| self.peers.get_mut(at)) {
             peer.link.commit = peer.link.commit.max(commit);
             if commit > after && has_room {
                 peer.owed.owe(Due::Fetch);
@@ -160,14 +186,19 @@ impl<S: Storage> MultiPaxos<S> {
         index: usize,
         snapshot: Slot,
         (offset, done, data): (u64, bool, &[u8]),
+        configuration: Option<Configuration<'_>>,
     ) -> Result<(), Rejected> {
+        if configuration.is_some_and(|configuration| !configuration.is_valid()) {
+            return Err(Rejected::Malformed);
+        }
         if snapshot == 0 || (data.is_empty() && !done) {
             return Err(Rejected::Malformed);
         }
         if snapshot >= LIMIT || offset >= LIMIT {
             return Err(Rejected::OutOfRange);
         }
-        if data.len() > self.chunk.limit() {
+        let members = configuration.map_or(0, |configuration| configuration.members.len());
+        if data.len() > self.chunk.limit() || members > self.most_members() {
             return Err(Rejected::Full);
         }
         if snapshot <= self.slots.commit() || self.catch_up.received.is_some() {
@@ -186,6 +217,9 @@ impl<S: Storage> MultiPaxos<S> {
             incoming.take(offset, data.len(), done);
             self.catch_up.incoming = Some(incoming);
             self.catch_up.received = done.then_some(snapshot);
+            if S::CHANGES && done {
+                self.arrive(snapshot, configuration);
+            }
         }
         Ok(())
     }
@@ -232,6 +266,9 @@ impl<S: Storage> MultiPaxos<S> {
         let is_ahead = compacted > slot || slot > self.slots.applied();
         if slot == 0 || is_ahead || slot < self.slots.snapshot() {
             return Err(SnapshotError::Slot);
+        }
+        if S::CHANGES {
+            self.rebase(slot);
         }
         self.slots.compact(slot, compacted);
         self.disk.snapshot();
@@ -322,7 +359,11 @@ impl<S: Storage> MultiPaxos<S> {
         if self.role == Role::Leader && slot > self.slots.commit() {
             self.step_down(); // it may not be what this leader proposed
         }
-        self.slots.install(slot);
+        let is_another = S::CHANGES && self.adopt_arriving(slot) == Some(true);
+        self.slots.install(slot, is_another);
+        if is_another {
+            self.disk.changed(slot.saturating_add(1));
+        }
         self.proposals.installed = slot;
         self.disk.snapshot();
         self.work.all();
@@ -347,6 +388,14 @@ impl<S: Storage> MultiPaxos<S> {
             self.chunk.clear();
         }
         self.work.all();
+    }
+
+    /// Parts of an earlier snapshot are not sent any more.
+    pub(super) fn forget_parts(&mut self) {
+        for peer in self.peers.iter_mut() {
+            peer.transfer = Transfer::default();
+        }
+        self.drop_part();
     }
 
     /// A part for a peer that began anew would be in the way of all others.

@@ -18,6 +18,8 @@ pub(super) struct Disk {
     /// That of the last promise, and of the founding.
     gate: Ticket,
     is_snapshotting: bool,
+    /// The configuration as of a snapshot that was received is to be written.
+    is_arriving: bool,
     /// Entries up to here were issued.
     issued: Slot,
     /// Entries up to here are durable.
@@ -46,7 +48,7 @@ impl Disk {
     /// Nothing is said before what was promised is durable.
     #[inline]
     pub(super) fn is_open(&self) -> bool {
-        !self.is_promising && !self.is_founding && self.returned >= self.gate
+        !self.is_promising && !self.is_founding && !self.is_arriving && self.returned >= self.gate
     }
 
     #[inline]
@@ -64,6 +66,17 @@ impl Disk {
 
     pub(super) const fn snapshot(&mut self) {
         self.is_snapshotting = true;
+    }
+
+    /// The members as of a snapshot that was received are not on the disk yet: the snapshot must not be there before.
+    pub(super) const fn arrive(&mut self) {
+        self.is_arriving = true;
+    }
+
+    /// After the record of the snapshot before, which goes with what arrived before.
+    pub(super) fn take_arriving(&mut self) -> Option<Ticket> {
+        let is_due = !self.is_snapshotting && core::mem::take(&mut self.is_arriving);
+        is_due.then(|| self.issue_gate())
     }
 
     pub(super) fn take_founding(&mut self) -> Option<Ticket> {

@@ -10,7 +10,6 @@ use core::mem;
 
 use quorate_core::{Instant, Phase, Rejected};
 
-use super::node::CONFIGURATION;
 use super::peer::{Due, Flow, Page};
 use super::{LIMIT, Message, MultiPaxos, Role, Slot, Storage};
 use crate::{Ballot, Roles};
@@ -54,6 +53,16 @@ impl Election {
         self.seen = self.seen.max(ballot.round);
     }
 
+    pub(super) const fn forget_leader(&mut self) {
+        self.leader = None;
+        self.stand_at = None;
+    }
+
+    /// The places of nodes are others.
+    pub(super) fn move_leader(&mut self, place: impl Fn(usize) -> Option<usize>) {
+        self.leader = self.leader.and_then(|(index, ballot)| Some((place(index)?, ballot)));
+    }
+
     pub(super) fn restore(&mut self, ballot: Ballot) {
         self.promised = self.promised.max(ballot);
         self.see(ballot);
@@ -71,10 +80,15 @@ impl<S: Storage> MultiPaxos<S> {
             self.disk.snapshot();
         }
         self.work.all();
-        if self.group.len() > 1 {
+        self.hold_elections();
+        self.consider();
+    }
+
+    /// Heartbeats are due from now on, if there is anybody to hear them.
+    pub(super) fn hold_elections(&mut self) {
+        if self.is_started() && self.group.len() > 1 && self.election.beat_at.is_none() {
             self.election.beat_at = Some(self.now);
         }
-        self.consider();
     }
 
     pub(super) fn election_tick(&mut self) {
@@ -97,13 +111,18 @@ impl<S: Storage> MultiPaxos<S> {
         let commit = self.slots.commit();
         let is_acceptor = self.group.has_role(self.group.me(), Roles::ACCEPTOR);
         let is_member = self.founded || !is_acceptor;
+        if S::CHANGES {
+            self.forget_silent();
+        }
         let me = self.group.me();
         for (index, peer) in self.peers.iter_mut().enumerate() {
             if index == me {
                 continue;
             }
-            // learners have nothing to say to each other
-            let is_heard = is_acceptor || self.group.has_role(index, Roles::ACCEPTOR);
+            // learners have nothing to say to each other; those that are no members may lack something
+            let is_heard = is_acceptor
+                || self.group.has_role(index, Roles::ACCEPTOR)
+                || (S::CHANGES && self.group.has_no_role(index));
             peer.owed.set(Due::Heartbeat, is_member && is_heard);
             match self.role {
                 Role::Leader => peer.flow.beat(peer.link.commit.min(commit)),
@@ -128,7 +147,8 @@ impl<S: Storage> MultiPaxos<S> {
     /// Draws the consequences of what is heard, and of what is not heard any more.
     pub(super) fn consider(&mut self) {
         let (now, timeout) = (self.now, self.config.election_us);
-        let alive = |_: usize, peer: &super::peer::Peer| peer.link.is_alive(now, timeout);
+        let number = self.reconfiguration.number;
+        let alive = |_: usize, peer: &super::peer::Peer| peer.link.is_alive(now, timeout, number);
         let can_lead = self.votes() && self.is_quorum(Phase::Two, alive);
         let can_stand = self.votes() && self.is_quorum(Phase::One, alive);
         self.election.is_connected = can_stand;
@@ -156,7 +176,8 @@ impl<S: Storage> MultiPaxos<S> {
             self.election.stand_at = None;
         } else if self.election.stand_at.is_none() {
             let is_alone = self.is_quorum(Phase::One, |_, _| false);
-            let delay = if is_alone { 0 } else { self.rng.below(timeout) };
+            let goes_on = S::CHANGES && self.reconfiguration.leads_on;
+            let delay = if is_alone || goes_on { 0 } else { self.rng.below(timeout) };
             self.election.stand_at = Some(now.max(self.election.patience).after(delay));
         }
     }
@@ -167,6 +188,7 @@ impl<S: Storage> MultiPaxos<S> {
         if round > super::node::MAX_ROUND {
             return;
         }
+        self.reconfiguration.leads_on = false;
         self.promise_to(Ballot::new(round, self.group.my_id()));
         self.role = Role::Candidate;
         self.election.leader = None;
@@ -200,6 +222,7 @@ impl<S: Storage> MultiPaxos<S> {
             self.proposals.end();
             self.reads.ask_again();
         }
+        self.reconfiguration.is_ending = false;
         self.role = Role::Follower;
         for peer in self.peers.iter_mut() {
             peer.owed.forget(Due::Prepare);
@@ -211,6 +234,7 @@ impl<S: Storage> MultiPaxos<S> {
         if self.role != Role::Follower {
             self.step_down();
         }
+        self.reconfiguration.leads_on = false;
         self.is_view_old |= self.election.leader != Some((index, ballot));
         self.election.leader = Some((index, ballot));
         self.election.stand_at = None;
@@ -235,8 +259,14 @@ impl<S: Storage> MultiPaxos<S> {
         else {
             return Ok(());
         };
-        if configuration != CONFIGURATION {
-            return Err(Rejected::Impossible);
+        if configuration >= LIMIT {
+            return Err(Rejected::OutOfRange);
+        }
+        if configuration != self.reconfiguration.number {
+            if !S::CHANGES {
+                return Err(Rejected::Impossible);
+            }
+            return self.on_foreign_heartbeat(index, message);
         }
         let is_own = !promised.is_zero() && promised.node == self.group.id(index);
         if (leads && !is_own) || commit > last || through > last {
@@ -259,11 +289,12 @@ impl<S: Storage> MultiPaxos<S> {
             peer.link.has_leader = has_leader;
             peer.link.leads = if leads { promised } else { Ballot::ZERO };
             peer.link.commit = commit;
+            peer.link.configuration = configuration;
         }
         if leads && promised >= ballot {
             self.follow(index, promised);
             if promised == ballot {
-                self.slots.commit_to(commit.min(self.slots.voted_through(ballot)));
+                self.commit_to(commit.min(self.slots.voted_through(ballot)));
             }
         }
         if self.role == Role::Leader {
@@ -290,7 +321,7 @@ impl<S: Storage> MultiPaxos<S> {
             }
         }
         self.advance_commit();
-        if is_acceptor && last > self.slots.last() {
+        if is_acceptor && self.role == Role::Leader && last > self.slots.last() {
             self.fill_to(last);
         }
     }
@@ -301,6 +332,7 @@ impl<S: Storage> MultiPaxos<S> {
         self.role = Role::Leader;
         self.reads.ask_again();
         self.proposals.begin(self.epoch_of(self.election.promised));
+        self.reconfiguration.is_ending = self.finds_stop_sign();
         let commit = self.slots.commit();
         for peer in self.peers.iter_mut() {
             peer.flow = Flow::new(peer.link.commit.min(commit));
@@ -325,7 +357,7 @@ impl<S: Storage> MultiPaxos<S> {
         let timeout = self.config.election_us;
         let link = self.peers.get(index).map(|peer| &peer.link);
         Message::Heartbeat {
-            configuration: CONFIGURATION,
+            configuration: self.reconfiguration.number,
             promised,
             leads: self.role == Role::Leader,
             has_leader: self.role == Role::Leader || self.election.leader.is_some(),

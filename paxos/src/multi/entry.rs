@@ -3,7 +3,7 @@ use core::fmt;
 use quorate_core::{DecodeError, Reader, Rejected, Writer};
 use quorate_log::MAX_HEADER_LEN;
 
-use super::{Slot, succ};
+use super::{Configuration, Slot, succ};
 
 /// One entry of the log.
 ///
@@ -33,7 +33,7 @@ pub enum EntryKind {
     Command,
     /// Fills a slot that nobody can have decided on (van Renesse and Altinbuken, "Paxos Made Moderately Complex", 2015, section 2.1).
     NoOp,
-    /// Ends a configuration, and says what the next one is (Lamport, Malkhi and Zhou, "Reconfiguring a State Machine", 2010, section 2.2;
+    /// Ends a configuration, and says what the next one is: its data are a [`Configuration`] (Lamport, Malkhi and Zhou, "Reconfiguring a State Machine", 2010, section 2.2;
     /// a stop-sign of Ng, Haridi and Carbone, "Omni-Paxos", 2023, section 6).
     StopSign,
     /// There is no vote: a place in memory and on disk alone, between slots for which there is one.
@@ -149,36 +149,82 @@ pub type Entries<'a> = quorate_log::Entries<'a, Header>;
 /// The entries of a run, in order.
 pub type Iter<'a> = quorate_log::Iter<'a, Header>;
 
-/// Checks that `bytes` are whole entries that may be voted for, with at most so many bytes of data each, and counts them.
-#[inline]
-pub(super) fn check(bytes: &[u8], max_len: usize) -> Result<u64, Rejected> {
-    let mut longest = 0;
-    let count = check_kinds(bytes, |header| {
-        longest = longest.max(header.len);
-        header.kind != EntryKind::Hole
-    });
-    let count = count.map_err(|_| Rejected::Malformed)?;
-    if longest > max_len { Err(Rejected::Full) } else { Ok(count) }
+/// What a run of entries consists of.
+#[derive(Clone, Copy)]
+pub(super) struct Run {
+    pub(super) count: u64,
+    /// The most members that a stop-sign among them lists; none without stop-signs.
+    pub(super) members: Option<usize>,
 }
 
-/// Checks that `bytes` are whole entries, which may be holes, and counts them.
-pub(super) fn check_restored(bytes: &[u8]) -> Result<u64, DecodeError> {
-    check_kinds(bytes, |_| true)
+/// Checks that `bytes` are whole entries that may be voted for, with at most so many bytes of data each.
+#[inline]
+pub(super) fn check(bytes: &[u8], max_len: usize) -> Result<Run, Rejected> {
+    let (mut longest, mut members) = (0, None);
+    let count = check_kinds(bytes, |header, entry| {
+        longest = longest.max(header.len);
+        match header.kind {
+            EntryKind::Hole => false,
+            EntryKind::StopSign => count_members(entry, &mut members),
+            _ => true,
+        }
+    });
+    let count = count.map_err(|_| Rejected::Malformed)?;
+    if longest > max_len { Err(Rejected::Full) } else { Ok(Run { count, members }) }
+}
+
+/// Checks that `bytes` are whole entries, which may be holes.
+pub(super) fn check_restored(bytes: &[u8]) -> Result<Run, DecodeError> {
+    let mut members = None;
+    let count = check_kinds(bytes, |header, entry| {
+        header.kind != EntryKind::StopSign || count_members(entry, &mut members)
+    })?;
+    Ok(Run { count, members })
+}
+
+/// Whether a stop-sign says what could be a configuration.
+#[cold]
+fn count_members(entry: &[u8], most: &mut Option<usize>) -> bool {
+    let data =
+        quorate_log::Entries::<Header>::new(0, 1, entry).iter().next().map(|entry| entry.data);
+    let configuration = Configuration::check(data.unwrap_or_default());
+    *most = (*most).max(configuration.ok().map(|next| next.members.len()));
+    configuration.is_ok()
 }
 
 #[inline(always)]
-fn check_kinds(bytes: &[u8], mut is_good: impl FnMut(Header) -> bool) -> Result<u64, DecodeError> {
+fn check_kinds(
+    bytes: &[u8],
+    mut is_good: impl FnMut(Header, &[u8]) -> bool,
+) -> Result<u64, DecodeError> {
     let mut rest = bytes;
     let mut count = 0_u64;
     while !rest.is_empty() {
         let (header, size) = <Header as quorate_log::Header>::scan(rest)?;
-        rest = rest.get(size..).ok_or(DecodeError::Truncated)?;
-        if !is_good(header) || header.epoch > super::LIMIT {
+        let (entry, after) = rest.split_at_checked(size).ok_or(DecodeError::Truncated)?;
+        rest = after;
+        if !is_good(header, entry) || header.epoch > super::LIMIT {
             return Err(DecodeError::Invalid);
         }
         count = succ(count);
     }
     Ok(count)
+}
+
+/// The front of a run that was checked, up to a stop-sign, with the number of its entries; and what follows.
+pub(super) fn through_stop_sign(bytes: &[u8]) -> (u64, &[u8], &[u8]) {
+    let (mut count, mut rest) = (0_u64, bytes);
+    while let Ok((header, size)) = <Header as quorate_log::Header>::scan(rest)
+        && let Some(after) = rest.get(size..)
+    {
+        (count, rest) = (succ(count), after);
+        if header.kind == EntryKind::StopSign || rest.is_empty() {
+            break;
+        }
+    }
+    let len = bytes.len().saturating_sub(rest.len());
+    let (part, after) = bytes.split_at_checked(len).unwrap_or_default();
+    (count, part, after)
 }
 
 /// The entry at the front of a run that was checked, and what follows.

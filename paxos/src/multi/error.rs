@@ -3,6 +3,8 @@ use core::fmt;
 use quorate_core::NodeId;
 use quorate_log::SubmitError;
 
+use crate::ConfigError;
+
 /// Why a command was not proposed. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -14,10 +16,26 @@ pub enum ProposeError {
     TooLarge,
     /// With this command, more than `max_uncommitted_bytes` would not be chosen, or more than half of the log. Try again when some was.
     Busy,
+    /// The members are about to change: propose again when the next configuration has a leader.
+    Reconfiguring,
     /// The log has no room: take a snapshot, then try again. [`Event::LogFull`](super::Event::LogFull) asks for the snapshot.
     LogFull,
     /// The machine stopped itself.
     Stopped,
+}
+
+/// Why the members were not changed. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ReconfigureError {
+    /// The next configuration is none, or has no room: see there. Old and new members together must have room.
+    Config(ConfigError),
+    /// The stop-sign cannot be proposed: see there. [`TooLarge`](ProposeError::TooLarge) says that the list of members is larger
+    /// than an entry may be, [`Reconfiguring`](ProposeError::Reconfiguring) that another change is under way.
+    Propose(ProposeError),
+    /// The [storage](super::Fixed) is for members that never change.
+    Fixed,
 }
 
 /// Why a call about snapshots was refused. Nothing was changed.
@@ -42,8 +60,21 @@ impl fmt::Display for ProposeError {
             Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
             Self::TooLarge => f.write_str("the command is larger than the log takes"),
             Self::Busy => f.write_str("too much is under way: try again"),
+            Self::Reconfiguring => {
+                f.write_str("the members are about to change: propose again to the next leader")
+            }
             Self::LogFull => f.write_str("the log is full: take a snapshot"),
             Self::Stopped => f.write_str("the machine has stopped itself"),
+        }
+    }
+}
+
+impl fmt::Display for ReconfigureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Propose(error) => error.fmt(f),
+            Self::Fixed => f.write_str("the storage is for members that never change"),
         }
     }
 }
@@ -60,6 +91,7 @@ impl fmt::Display for SnapshotError {
 }
 
 impl core::error::Error for ProposeError {}
+impl core::error::Error for ReconfigureError {}
 impl core::error::Error for SnapshotError {}
 
 impl From<ProposeError> for SubmitError {
@@ -67,7 +99,7 @@ impl From<ProposeError> for SubmitError {
         match error {
             ProposeError::NotLeader(leader) => Self::NotLeader(leader),
             ProposeError::TooLarge => Self::TooLarge,
-            ProposeError::Busy => Self::Busy,
+            ProposeError::Busy | ProposeError::Reconfiguring => Self::Busy,
             ProposeError::LogFull => Self::LogFull,
             ProposeError::Stopped => Self::Stopped,
         }

@@ -2,7 +2,7 @@ use quorate_core::{Fatal, NodeId};
 use quorate_log::ReadId;
 
 use super::{Entries, Slot};
-use crate::Ballot;
+use crate::{Ballot, Roles};
 
 /// What the application of a node learns.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -78,6 +78,15 @@ pub enum Event<'a> {
         /// The snapshot ends with this part.
         done: bool,
     },
+    /// A configuration is in force: the slot of its stop-sign is chosen. It is told before that is given to the application, and once more
+    /// after each start. Connect to its [`members`](super::MultiPaxos::members); a node that is not among them
+    /// may be shut down when it hears of a leader after this.
+    Reconfigured {
+        /// The number of the configuration.
+        number: u64,
+        /// The slot of the stop-sign, or the last slot of a snapshot that came with it.
+        slot: Slot,
+    },
     /// The machine stopped itself and takes no further part.
     Fatal(Fatal),
 }
@@ -111,6 +120,12 @@ pub struct Status {
     pub runs: usize,
     /// It hears a quorum of phase 1, and is heard by it.
     pub connected: bool,
+    /// The number of the configuration.
+    pub configuration: u64,
+    /// What it is in that.
+    pub roles: Roles,
+    /// Messages of other configurations, which had no effect.
+    pub foreign: u64,
 }
 
 /// What a node does.

@@ -58,7 +58,7 @@ impl<S: Storage> MultiPaxos<S> {
         };
         if let Some(slot) = self.group.reached(Phase::Two, self.slots.commit(), voted) {
             self.work.events();
-            self.slots.commit_to(slot);
+            self.commit_to(slot);
         }
     }
 
@@ -85,6 +85,11 @@ impl<S: Storage> MultiPaxos<S> {
         let next = peer.flow.next;
         // what the log no longer has, it fetches
         if next > last || next <= self.slots.compacted() || !peer.link.is_heard(self.now, timeout) {
+            return None;
+        }
+        // those in another configuration, or in none, fetch what is chosen
+        let is_foreign = peer.link.configuration != self.reconfiguration.number;
+        if S::CHANGES && (is_foreign || self.group.has_no_role(index)) {
             return None;
         }
         let (sent, has) = (next.saturating_sub(1), peer.flow.matched.max(peer.link.commit));

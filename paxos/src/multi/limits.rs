@@ -4,7 +4,8 @@ use quorate_core::{bytes_len, varint_len};
 use quorate_log::MAX_HEADER_LEN;
 
 use super::runs::Encoded;
-use super::{Config, LIMIT, Storage};
+use super::work::Work;
+use super::{Config, LIMIT, Storage, configuration};
 use crate::Ballot;
 
 /// The longest varint of a slot, or any number below 2^62.
@@ -28,7 +29,8 @@ pub const fn max_message_len<S: Storage>(config: &Config) -> usize {
     let chunk = least(config.max_chunk_bytes, S::CHUNK_BYTES);
     let promise = (1 + 4 * NUMBER + 2 * BALLOT).saturating_add(bytes_len(entries));
     let part = (2 + 2 * NUMBER).saturating_add(bytes_len(chunk));
-    greatest(promise, part)
+    let last = part.saturating_add(configuration_len::<S>(config));
+    greatest(promise, if S::CHANGES { last } else { part })
 }
 
 /// The longest record that a node makes, in bytes as [`Wire`](quorate_core::Wire) encodes it: what a log of records must take. It is one of
@@ -44,7 +46,17 @@ pub const fn max_record_len<S: Storage>(config: &Config) -> usize {
     let run = least(S::RUN_BYTES, log_bytes::<S>(config));
     let run = greatest(run, max_entry_len::<S>(config));
     let then = bytes_len(size_of::<Encoded>().saturating_mul(S::RUNS));
-    (1 + 2 * NUMBER + BALLOT).saturating_add(then).saturating_add(bytes_len(run))
+    let votes = (1 + 2 * NUMBER + BALLOT).saturating_add(then).saturating_add(bytes_len(run));
+    let configuration = (1 + NUMBER).saturating_add(configuration_len::<S>(config));
+    greatest(votes, if S::CHANGES { configuration } else { 0 })
+}
+
+/// A configuration: its number, its quorums, and its members.
+const fn configuration_len<S: Storage>(config: &Config) -> usize {
+    const QUORUMS: usize = 1 + 6 * varint_len(u16::MAX as u64);
+    let members = least(config.max_members, least(S::MEMBERS, Work::MEMBERS));
+    let members = members.saturating_mul(size_of::<configuration::Encoded>());
+    (NUMBER + QUORUMS).saturating_add(bytes_len(members))
 }
 
 const fn max_entry_len<S: Storage>(config: &Config) -> usize {

@@ -1,6 +1,6 @@
-use quorate_core::wire;
+use quorate_core::{Quorums, wire};
 
-use super::Slot;
+use super::{Members, Slot};
 use crate::Ballot;
 
 wire! {
@@ -126,6 +126,22 @@ wire! {
             promised: Ballot,
             /// The last slot for which it has voted, or knows what was chosen.
             last: Slot,
+        },
+        /// The last part of a snapshot, with the configuration as of it. [`Chunk`](Self::Chunk) is the last part as long as
+        /// that is the founders'.
+        11 => LastChunk {
+            /// The last slot that the snapshot covers.
+            snapshot: Slot,
+            /// Where the part belongs, in bytes.
+            offset: u64,
+            /// The number of the configuration.
+            configuration: u64,
+            /// The quorums of its acceptors.
+            quorums: Quorums,
+            /// Its members.
+            members: Members<'a>,
+            /// The part.
+            data: &'a [u8],
         },
     }
 }

@@ -10,6 +10,7 @@
 //! | [`Entry`], [`Entries`] | what is in a slot, and a run of slots |
 //! | [`Ballots`] | in which ballots a node has voted for which slots |
 //! | [`Message`], [`Record`], [`Event`] | what nodes say, keep on disk, and tell the application |
+//! | [`Configuration`] | who keeps the log, from one slot to another |
 //! | [`Config`], [`Storage`] | times and limits; where the memory is |
 //!
 //! **Who leads.** Nodes tell each other whom they hear. A node stands only if it reaches a quorum in both directions and nobody that it
@@ -25,7 +26,11 @@
 //!
 //! **Reads** take no entry of the log, and no clock: see [`MultiPaxos::read`].
 //!
-//! Members do not change while a cluster lives, commands are not forwarded to the leader, and there are no leases: these are not there yet.
+//! **Members change** by a stop-sign, an entry that ends a configuration and says what the next one is: see
+//! [`MultiPaxos::reconfigure`]. What was voted for in later slots counts for nothing, and the members of the next configuration decide
+//! them.
+//!
+//! Commands are not forwarded to the leader, and there are no leases: these are not there yet.
 //!
 //! ```
 //! use quorate_core::{Instant, Machine, NodeId, Output, Quorums, Wire};
@@ -72,6 +77,7 @@ mod acceptor;
 mod candidate;
 mod catch_up;
 mod config;
+mod configuration;
 mod disk;
 mod election;
 mod entry;
@@ -86,6 +92,7 @@ mod peer;
 mod proposals;
 mod questions;
 mod reads;
+mod reconfiguration;
 mod record;
 mod replicated;
 mod runs;
@@ -106,12 +113,13 @@ const fn succ(number: u64) -> u64 {
 }
 
 pub use config::Config;
+pub use configuration::{Configuration, Members};
 pub use entry::{Entries, Entry, EntryKind, Header, Iter};
-pub use error::{ProposeError, SnapshotError};
+pub use error::{ProposeError, ReconfigureError, SnapshotError};
 pub use event::{Event, Role, Status};
 pub use limits::{max_message_len, max_record_len};
 pub use message::Message;
 pub use node::MultiPaxos;
 pub use record::Record;
 pub use runs::Ballots;
-pub use storage::{Inline, Storage};
+pub use storage::{Fixed, Inline, Storage};

@@ -5,6 +5,7 @@ use quorate_core::{
 use quorate_log::{ChunkBuffer, Proposal, ReadError, ReadId};
 
 use super::catch_up::CatchUp;
+use super::configuration::is_sound_role;
 use super::disk::Disk;
 use super::election::Election;
 use super::entry::{self, EntryKind, Header};
@@ -12,11 +13,12 @@ use super::output::View;
 use super::peer::Peer;
 use super::proposals::Proposals;
 use super::reads::Reads;
+use super::reconfiguration::Reconfiguration;
 use super::slots::{MAX_HOLES, Slots};
 use super::work::Work;
 use super::{
-    Ballots, Config, Entries, Event, LIMIT, Message, ProposeError, Record, Role, Slot, Status,
-    Storage, limits,
+    Ballots, Config, Configuration, Entries, Event, LIMIT, Message, ProposeError, Record, Role,
+    Slot, Status, Storage, limits,
 };
 use crate::member::Group;
 use crate::{Ballot, ConfigError, Member, Roles};
@@ -63,16 +65,13 @@ pub struct MultiPaxos<S: Storage> {
     pub(super) rng: Rng,
     rejections: Rejections,
     pub(super) peers: S::Members<Peer>,
+    /// A digest of the founders; 0 at a node that joins them.
+    pub(super) founders: u64,
+    pub(super) reconfiguration: Reconfiguration<S>,
 }
-
-/// The number of the configuration.
-pub(super) const CONFIGURATION: u64 = 0;
 
 /// The last round there is: epochs have six bits more.
 pub(super) const MAX_ROUND: u64 = LIMIT >> 7;
-
-/// Members of a cluster at most. Epochs have six bits for their places.
-const MOST_MEMBERS: usize = Work::MEMBERS;
 
 /// Room in the log that proposals leave for the no-ops of new leaders.
 const SPARE: usize = 4;
@@ -103,14 +102,49 @@ impl<S: Storage> MultiPaxos<S> {
         seed: u64,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
-        let limit = config.max_members.min(MOST_MEMBERS);
-        let group = Group::any(id, members, quorums, limit)?;
-        let is_odd = |index: &usize| {
-            !group.has_role(*index, Roles::ALL) && group.has_role(*index, Roles::ACCEPTOR)
-        };
-        if (0..group.len()).any(|index| is_odd(&index)) || group.len() > MOST_MEMBERS {
+        let group = Group::any(id, members, quorums, config.max_members.min(Work::MEMBERS))?;
+        if !group.members().all(|member| is_sound_role(member.roles)) {
             return Err(ConfigError::Roles);
         }
+        let founders = group.digest();
+        Self::build(group, founders, config, seed)
+    }
+
+    /// A node that is to become a member of a log by [`reconfigure`](Self::reconfigure): it knows nobody, and waits to be spoken to. It
+    /// is made so at every start, and [founded](Self::found) at its first one; a node that has records of a founder is
+    /// [refused](Corrupt::Founders).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names what does not fit; [`ConfigError::Fixed`] if the storage is for members that never change.
+    ///
+    /// ```
+    /// use quorate_core::{Instant, Machine, NodeId};
+    /// use quorate_paxos::multi::{Config, Inline, MultiPaxos};
+    /// let mut node = MultiPaxos::<Inline<5, 1024, 16, 64>>::join(NodeId::new(4), Config::lan(), 42)?;
+    /// node.found(); // at its first start, and never again
+    /// node.tick(Instant::ZERO);
+    /// assert_eq!(node.deadline(), None);
+    /// assert_eq!(node.members().count(), 0);
+    /// # Ok::<(), quorate_paxos::ConfigError>(())
+    /// ```
+    pub fn join(id: NodeId, config: Config, seed: u64) -> Result<Self, ConfigError> {
+        config.validate()?;
+        if !S::CHANGES {
+            return Err(ConfigError::Fixed);
+        }
+        let group = Group::nobody_but(id, config.max_members.min(Work::MEMBERS));
+        Self::build(group, 0, config, seed)
+    }
+
+    fn build(
+        group: Group<S>,
+        founders: u64,
+        config: Config,
+        seed: u64,
+    ) -> Result<Self, ConfigError> {
+        let limit = config.max_members.min(Work::MEMBERS);
+        let id = group.my_id();
         let mut peers = S::Members::with_limit(limit);
         for _ in 0..group.len() {
             peers.push(Peer::default()).map_err(|_| ConfigError::TooManyMembers)?;
@@ -146,6 +180,8 @@ impl<S: Storage> MultiPaxos<S> {
             rng,
             rejections: Rejections::default(),
             peers,
+            founders,
+            reconfiguration: Reconfiguration::new(limit),
             group,
             config,
         })
@@ -183,7 +219,7 @@ impl<S: Storage> MultiPaxos<S> {
     /// # Errors
     ///
     /// [`Corrupt::StaleSnapshot`] if the records tell of a later one; [`Corrupt::Started`] after the first tick; [`Corrupt::Malformed`] for
-    /// 2^62 or more. Nothing was changed. A node that is not told, though its records name a snapshot, stops itself at the first tick
+    /// 2^62 or more; [`Corrupt::Gap`] if who the members were then is not known. Nothing was changed. A node that is not told, though its records name a snapshot, stops itself at the first tick
     /// ([`Fatal::LostState`]).
     ///
     /// ```
@@ -209,10 +245,14 @@ impl<S: Storage> MultiPaxos<S> {
         if snapshot >= LIMIT {
             return Err(Corrupt::Malformed);
         }
+        if snapshot > self.slots.snapshot() && !self.knows_members_at(snapshot) {
+            return Err(Corrupt::Gap);
+        }
         self.is_resumed = true;
         if snapshot > self.slots.snapshot() {
+            let is_another = self.restore_members_at(snapshot);
             // what the log has up to there may not be what was chosen
-            self.slots.install(snapshot);
+            self.slots.install(snapshot, is_another);
             self.disk.restored(self.slots.last());
             self.disk.snapshot();
         }
@@ -235,12 +275,30 @@ impl<S: Storage> MultiPaxos<S> {
     /// # Ok::<(), quorate_paxos::ConfigError>(())
     /// ```
     pub fn propose(&mut self, command: &[u8]) -> Result<Proposal, ProposeError> {
+        self.may_propose()?;
+        self.add(EntryKind::Command, command)
+    }
+
+    #[inline]
+    pub(super) fn may_propose(&self) -> Result<(), ProposeError> {
         if self.role != Role::Leader {
             return Err(match self.fatal {
                 Some(_) => ProposeError::Stopped,
                 None => ProposeError::NotLeader(self.leader_id()),
             });
         }
+        match S::CHANGES && self.reconfiguration.is_ending {
+            true => Err(ProposeError::Reconfiguring),
+            false => Ok(()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn add(
+        &mut self,
+        kind: EntryKind,
+        command: &[u8],
+    ) -> Result<Proposal, ProposeError> {
         let len = command.len() as u64;
         let (half_entries, half_bytes) = self.slots.half();
         if command.len() > self.config.max_entry_bytes || len > half_bytes {
@@ -254,7 +312,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Err(ProposeError::Busy);
         }
         let epoch = self.proposals.epoch();
-        let header = Header { epoch, kind: EntryKind::Command, len: command.len() };
+        let header = Header { epoch, kind, len: command.len() };
         let has_room = last.saturating_add(1) < LIMIT && self.slots.fits(command.len(), SPARE);
         if !has_room || self.slots.add(header, command, self.election.promised()).is_err() {
             self.is_full_owed = true;
@@ -296,8 +354,7 @@ impl<S: Storage> MultiPaxos<S> {
         Ok(self.reads.want())
     }
 
-    /// The number of a ballot in entries and proposals: it grows with the ballots, and no two nodes have the same. 0 for the ballot of a node
-    /// that is no member.
+    /// The number of a ballot in entries and proposals: it grows with the ballots, and no two members have the same. 0 for none.
     ///
     /// ```
     /// # use quorate_core::{NodeId, Quorums};
@@ -312,8 +369,11 @@ impl<S: Storage> MultiPaxos<S> {
     /// ```
     #[must_use]
     pub fn epoch_of(&self, ballot: Ballot) -> u64 {
-        let place = self.group.index_of(ballot.node);
-        place.map_or(0, |place| ballot.round.wrapping_shl(6) | place as u64)
+        if ballot.is_zero() {
+            return 0;
+        }
+        let place = self.group.index_of(ballot.node).unwrap_or(Work::MEMBERS);
+        ballot.round.wrapping_shl(6) | place as u64
     }
 
     /// Entries of the log from a slot on, as many as lie one after the other in memory; none where the log does not have it. What is after
@@ -366,19 +426,25 @@ impl<S: Storage> MultiPaxos<S> {
         if self.fatal.is_some() {
             return Err(Rejected::Stopped);
         }
-        let index = self.group.index_of(from).ok_or(Rejected::UnknownSender)?;
+        let index = match self.group.index_of(from) {
+            Some(index) => index,
+            None => self.meet(from, message)?,
+        };
         if index == self.group.me() {
             return Err(Rejected::Impossible);
         }
         match *message {
             Message::Heartbeat { .. } => self.on_heartbeat(index, message),
-            Message::Prepare { configuration, ballot, from } => {
-                same_configuration(configuration)?;
-                self.on_prepare(index, ballot, from)
+            Message::Prepare { configuration, .. }
+            | Message::Accept { configuration, .. }
+            | Message::Query { configuration, .. }
+                if configuration != self.reconfiguration.number =>
+            {
+                self.on_foreign(index, configuration)
             }
+            Message::Prepare { ballot, from, .. } => self.on_prepare(index, ballot, from),
             Message::Promise { .. } => self.on_promise(index, message),
-            Message::Accept { configuration, ballot, first, commit, entries } => {
-                same_configuration(configuration)?;
+            Message::Accept { ballot, first, commit, entries, .. } => {
                 self.on_accept(index, ballot, (first, commit, entries))
             }
             Message::Accepted { ballot, through } => self.on_accepted(index, ballot, through),
@@ -390,12 +456,13 @@ impl<S: Storage> MultiPaxos<S> {
                 self.on_chosen(index, first, commit, entries)
             }
             Message::Chunk { snapshot, offset, done, data } => {
-                self.on_chunk(index, snapshot, (offset, done, data))
+                self.on_chunk(index, snapshot, (offset, done, data), None)
             }
-            Message::Query { configuration, number } => {
-                same_configuration(configuration)?;
-                self.on_query(index, number)
+            Message::LastChunk { snapshot, offset, configuration, quorums, members, data } => {
+                let configuration = Configuration { number: configuration, quorums, members };
+                self.on_chunk(index, snapshot, (offset, true, data), Some(configuration))
             }
+            Message::Query { number, .. } => self.on_query(index, number),
             Message::Answer { number, promised, last } => {
                 self.on_answer(index, number, promised, last)
             }
@@ -433,7 +500,8 @@ impl<S: Storage> MultiPaxos<S> {
         (ballot, then): (Ballot, Ballots<'_>),
         (commit, entries): (Slot, &[u8]),
     ) -> Result<(), Corrupt> {
-        let count = entry::check_restored(entries).map_err(|_| Corrupt::Malformed)?;
+        let run = entry::check_restored(entries).map_err(|_| Corrupt::Malformed)?;
+        let count = run.count;
         let last = first.saturating_add(count).saturating_sub(1);
         let is_number = first > 0 && count > 0 && last < LIMIT && commit <= last;
         if !is_number || ballot.round > MAX_ROUND {
@@ -446,15 +514,24 @@ impl<S: Storage> MultiPaxos<S> {
             }
             (slot, highest) = (next, highest.max(ballot));
         }
+        if let Some(members) = run.members
+            && (!S::CHANGES || members > self.most_members())
+        {
+            return Err(Corrupt::Full);
+        }
         let open = self.slots.commit().saturating_add(1);
         if first > self.slots.last().saturating_add(MAX_HOLES) {
             return Err(Corrupt::Gap);
         }
+        self.restore_commit(commit.min(first.saturating_sub(1)), 0);
         self.slots.put_back(first, (ballot, then), entries)?;
+        if run.members.is_some() {
+            self.slots.has_stop_sign();
+        }
         if commit >= open && self.slots.has_hole(open, commit) {
             return Err(Corrupt::Gap);
         }
-        self.slots.commit_to(commit);
+        self.restore_commit(commit, last);
         if !self.slots.is_consistent(first) {
             return Err(Corrupt::Malformed);
         }
@@ -462,15 +539,8 @@ impl<S: Storage> MultiPaxos<S> {
         Ok(())
     }
 
-    fn digest(&self) -> u64 {
-        self.group.digest()
-    }
-}
-
-fn same_configuration(configuration: u64) -> Result<(), Rejected> {
-    match configuration == CONFIGURATION {
-        true => Ok(()),
-        false => Err(Rejected::Impossible),
+    pub(super) const fn is_started(&self) -> bool {
+        self.started
     }
 }
 
@@ -486,7 +556,7 @@ impl<S: Storage> Machine for MultiPaxos<S> {
         }
         match record {
             Record::Founded { members } => {
-                if members != self.digest() {
+                if members != self.founders {
                     return Err(Corrupt::Founders);
                 }
                 self.founded = true;
@@ -510,7 +580,14 @@ impl<S: Storage> Machine for MultiPaxos<S> {
                 if slot < self.slots.snapshot() {
                     return Err(Corrupt::Regression);
                 }
-                self.slots.restore_snapshot(slot, compacted);
+                let is_another = self.restore_members_at(slot);
+                match is_another {
+                    true => self.slots.install(slot, true),
+                    false => self.slots.restore_snapshot(slot, compacted),
+                }
+            }
+            Record::Configuration { slot, number, quorums, members } => {
+                self.restore_configuration(slot, Configuration { number, quorums, members })?;
             }
         }
         self.disk.restored(self.slots.last());
@@ -588,7 +665,7 @@ impl<S: Storage> Machine for MultiPaxos<S> {
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {
-        let founded = self.founded.then_some(Record::Founded { members: self.digest() });
+        let founded = self.founded.then_some(Record::Founded { members: self.founders });
         let promised = self.election.promised();
         let promised = (!promised.is_zero()).then_some(Record::Promised { ballot: promised });
         let (slot, compacted) = (self.slots.snapshot(), self.slots.compacted());
@@ -599,7 +676,9 @@ impl<S: Storage> Machine for MultiPaxos<S> {
             at = span.last();
             Some(self.slots.record(span))
         });
-        founded.into_iter().chain(promised).chain(snapshot).chain(votes)
+        let (base, arriving) = self.configuration_records();
+        let said = [founded, promised, base, snapshot, arriving];
+        said.into_iter().flatten().chain(votes)
     }
 
     fn status(&self) -> Status {
@@ -616,6 +695,9 @@ impl<S: Storage> Machine for MultiPaxos<S> {
             compacted: self.slots.compacted(),
             runs: self.slots.runs(),
             connected: self.election.is_connected(),
+            configuration: self.reconfiguration.number,
+            roles: self.own_roles(),
+            foreign: self.reconfiguration.foreign,
         }
     }
 

@@ -1,18 +1,17 @@
 //! What a node says, made when it is asked: nothing is queued.
 
-use quorate_core::{Fatal, Output, Ticket};
+use quorate_core::{Fatal, NodeId, Output, Ticket};
 use quorate_log::{Held, ReadId, Span};
 
-use super::node::CONFIGURATION;
 use super::peer::{Due, Stage};
-use super::{Event, Message, MultiPaxos, Record, Role, Slot, Storage};
+use super::{Configuration, Event, Message, MultiPaxos, Record, Role, Slot, Storage};
 use crate::Ballot;
 
 /// What the application was told of the leader.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum View {
     Leading(Ballot),
-    Following(usize, Ballot),
+    Following(NodeId, Ballot),
     Leaderless,
 }
 
@@ -21,6 +20,8 @@ enum Plan {
     Founded(Ticket),
     Promised(Ticket),
     Snapshot(Ticket),
+    Arriving(Ticket),
+    Reconfigured,
     Accepted(Ticket, Span),
     Send(usize, Draft),
     View(View),
@@ -93,6 +94,11 @@ impl<S: Storage> MultiPaxos<S> {
         }
         if let Some(ticket) = self.disk.take_snapshot(self.slots.snapshot()) {
             return Some(Plan::Snapshot(ticket));
+        }
+        if S::CHANGES
+            && let Some(ticket) = self.disk.take_arriving()
+        {
+            return Some(Plan::Arriving(ticket));
         }
         // a candidate votes for all of it, or for nothing
         if self.disk.issued() >= self.slots.last()
@@ -212,21 +218,28 @@ impl<S: Storage> MultiPaxos<S> {
             self.told = view;
             return Some(Plan::View(view));
         }
+        if S::CHANGES && core::mem::take(&mut self.reconfiguration.is_news) {
+            return Some(Plan::Reconfigured);
+        }
         if core::mem::take(&mut self.is_full_owed) {
             return Some(Plan::LogFull);
         }
-        if let Held::Incoming { snapshot: slot, offset, done } = self.chunk.held() {
+        // who the members are then is on the disk before the snapshot can be
+        if let Held::Incoming { snapshot: slot, offset, done } = self.chunk.held()
+            && (!done || self.disk.is_open())
+        {
             self.chunk.release();
             self.part_given();
             return Some(Plan::Part { slot, offset, done });
         }
-        // what is not on this disk yet could be missing from the log after a restart, below what was applied
-        if let Some(span) = self.slots.apply(self.disk.durable()) {
-            return Some(Plan::Committed(span));
-        }
         let applied = self.slots.applied();
         if let Some((before, after)) = self.proposals.take_decided(applied) {
             return Some(Plan::Dropped(before, after));
+        }
+        // what is not on this disk yet could be missing from the log after a restart, below what was applied
+        let through = self.disk.durable().min(self.proposals.limit(applied));
+        if let Some(span) = self.slots.apply(through) {
+            return Some(Plan::Committed(span));
         }
         if let Some(through) = self.reads.take_done(applied) {
             return Some(Plan::Read(through));
@@ -239,7 +252,7 @@ impl<S: Storage> MultiPaxos<S> {
     fn new_view(&self) -> Option<View> {
         let view = match (self.role, self.election.leader()) {
             (Role::Leader, _) => View::Leading(self.election.promised()),
-            (_, Some((index, ballot))) => View::Following(index, ballot),
+            (_, Some((index, ballot))) => View::Following(self.group.id(index), ballot),
             _ => View::Leaderless,
         };
         (view != self.told).then_some(view)
@@ -249,7 +262,7 @@ impl<S: Storage> MultiPaxos<S> {
         let promised = self.election.promised();
         match plan {
             Plan::Founded(ticket) => {
-                Output::Persist(ticket, Record::Founded { members: self.group.digest() })
+                Output::Persist(ticket, Record::Founded { members: self.founders })
             }
             Plan::Promised(ticket) => {
                 Output::Persist(ticket, Record::Promised { ballot: promised })
@@ -258,15 +271,19 @@ impl<S: Storage> MultiPaxos<S> {
                 let (slot, compacted) = (self.slots.snapshot(), self.slots.compacted());
                 Output::Persist(ticket, Record::Snapshot { slot, compacted })
             }
+            Plan::Arriving(ticket) => Output::Persist(ticket, self.arriving_record()),
+            Plan::Reconfigured => Output::Event(Event::Reconfigured {
+                number: self.reconfiguration.number,
+                slot: self.reconfiguration.since,
+            }),
             Plan::Accepted(ticket, span) => Output::Persist(ticket, self.slots.record(span)),
             Plan::Send(index, draft) => {
                 Output::Send(self.group.id(index), self.draft(index, draft))
             }
             Plan::View(view) => Output::Event(match view {
                 View::Leading(ballot) => Event::Leading { ballot, epoch: self.epoch_of(ballot) },
-                View::Following(index, ballot) => {
-                    let epoch = self.epoch_of(ballot);
-                    Event::Following { leader: self.group.id(index), ballot, epoch }
+                View::Following(leader, ballot) => {
+                    Event::Following { leader, ballot, epoch: self.epoch_of(ballot) }
                 }
                 View::Leaderless => {
                     Event::Leaderless { ballot: promised, epoch: self.epoch_of(promised) }
@@ -308,11 +325,15 @@ impl<S: Storage> MultiPaxos<S> {
                 Message::Promise { ballot, from, first, accepted, entries, commit, last }
             }
             Draft::Accepted(through) => Message::Accepted { ballot, through },
-            Draft::Prepare(from) => Message::Prepare { configuration: CONFIGURATION, ballot, from },
-            Draft::Query(number) => Message::Query { configuration: CONFIGURATION, number },
+            Draft::Prepare(from) => {
+                Message::Prepare { configuration: self.reconfiguration.number, ballot, from }
+            }
+            Draft::Query(number) => {
+                Message::Query { configuration: self.reconfiguration.number, number }
+            }
             Draft::Answer(number) => Message::Answer { number, promised: ballot, last },
             Draft::Accept(span) => Message::Accept {
-                configuration: CONFIGURATION,
+                configuration: self.reconfiguration.number,
                 ballot,
                 first: span.first(),
                 commit,
@@ -322,6 +343,17 @@ impl<S: Storage> MultiPaxos<S> {
             Draft::Chosen(span) => {
                 let entries = self.slots.slice(span).bytes();
                 Message::Chosen { first: span.first(), commit, entries }
+            }
+            Draft::Part { slot, offset, done: true } if self.reconfiguration.base.number > 0 => {
+                let Configuration { number, quorums, members } = self.reconfiguration.base.get();
+                Message::LastChunk {
+                    snapshot: slot,
+                    offset,
+                    configuration: number,
+                    quorums,
+                    members,
+                    data: self.chunk.bytes(),
+                }
             }
             Draft::Part { slot, offset, done } => {
                 Message::Chunk { snapshot: slot, offset, done, data: self.chunk.bytes() }

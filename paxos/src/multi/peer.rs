@@ -24,6 +24,8 @@ pub(super) struct Link {
     /// The ballot in which it leads, if it does.
     pub(super) leads: Ballot,
     pub(super) commit: Slot,
+    /// The number of its configuration.
+    pub(super) configuration: u64,
 }
 
 impl Link {
@@ -36,9 +38,9 @@ impl Link {
         self.heard_at.is_some_and(|at| now.since(at) < timeout_us)
     }
 
-    /// The link is good in both directions.
-    pub(super) fn is_alive(&self, now: Instant, timeout_us: u64) -> bool {
-        self.hears_me && self.is_heard(now, timeout_us)
+    /// The link is good in both directions, and leads to a node in the same configuration.
+    pub(super) fn is_alive(&self, now: Instant, timeout_us: u64, configuration: u64) -> bool {
+        self.hears_me && self.configuration == configuration && self.is_heard(now, timeout_us)
     }
 }
 
@@ -139,6 +141,11 @@ impl Owed {
     #[inline]
     pub(super) const fn forget(&mut self, what: Due) {
         self.due &= !(what as u16);
+    }
+
+    /// What belongs to a configuration that has ended is owed no more.
+    pub(super) const fn end_configuration(&mut self) {
+        self.due &= Due::Fetch as u16 | Due::Chosen as u16 | Due::Heartbeat as u16;
     }
 
     /// Owed if so, and not owed if not.

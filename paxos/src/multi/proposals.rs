@@ -37,6 +37,16 @@ impl Proposals {
         }
     }
 
+    /// The configuration has ended at this slot: nothing that was proposed for later ones is chosen.
+    pub(super) fn cut(&mut self, last: Slot) {
+        self.pending = self.pending.min(last);
+    }
+
+    /// How far entries may be given before it must be told that all are decided.
+    pub(super) const fn limit(&self, applied: Slot) -> Slot {
+        if self.pending > applied { self.pending } else { Slot::MAX }
+    }
+
     /// Everything that was proposed before is decided: before which epoch, and up to which slot only a snapshot tells.
     pub(super) fn take_decided(&mut self, applied: Slot) -> Option<(u64, Slot)> {
         if self.pending == 0 || applied < self.pending {

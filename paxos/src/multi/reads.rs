@@ -68,6 +68,12 @@ impl Reads {
         }
     }
 
+    /// The configuration has ended: what its quorums say does not cover the next one.
+    pub(super) const fn restart(&mut self) {
+        self.question = None;
+        (self.asked, self.confirmed) = (self.done, self.done);
+    }
+
     /// A quorum has answered.
     pub(super) fn confirm(&mut self) {
         if let Some(question) = self.question.take() {

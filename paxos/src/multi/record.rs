@@ -1,6 +1,6 @@
-use quorate_core::wire;
+use quorate_core::{Quorums, wire};
 
-use super::{Ballots, Slot};
+use super::{Ballots, Members, Slot};
 use crate::Ballot;
 
 wire! {
@@ -10,7 +10,7 @@ wire! {
     pub enum Record<'a> {
         /// The node is one of a new cluster, and not one whose disk was erased.
         0 => Founded {
-            /// A digest of the members and their quorums.
+            /// A digest of the founders and their quorums; 0 on a node that [joined](super::MultiPaxos::join) them.
             members: u64,
         },
         /// An acceptor's promise.
@@ -38,6 +38,18 @@ wire! {
             slot: Slot,
             /// The slot just before the log's first, at most `slot`.
             compacted: Slot,
+        },
+        /// The configuration as of a snapshot that was received, and that a later [`Snapshot`](Self::Snapshot) names if it was installed. For a
+        /// snapshot that this node took, its log tells.
+        4 => Configuration {
+            /// The last slot that the snapshot covers.
+            slot: Slot,
+            /// The number of the configuration; 0 where it is the founders', which are not listed.
+            number: u64,
+            /// The quorums of its acceptors.
+            quorums: Quorums,
+            /// Its members.
+            members: Members<'a>,
         },
     }
 }

@@ -161,6 +161,12 @@ impl<L: List<Encoded>> Runs<L> {
         }
     }
 
+    /// There are no votes after this slot any more.
+    pub(super) fn cut(&mut self, last: Slot) {
+        let kept = self.runs.partition_point(|run| Run::decode(run).first <= last);
+        self.runs.truncate(kept);
+    }
+
     /// Nothing was voted for.
     pub(super) fn reset(&mut self) {
         self.runs.clear();

@@ -4,7 +4,7 @@ use quorate_log::{Header as _, Log, MAX_HEADER_LEN, Span};
 use super::entry::{self, EntryKind, Header};
 use super::runs::Runs;
 use super::storage::MOST_RUNS;
-use super::{Ballots, Config, Entries, Record, Slot, Storage, succ};
+use super::{Ballots, Config, Configuration, Entries, Record, Slot, Storage, succ};
 use crate::Ballot;
 
 /// What a node knows of the slots: its votes, what is chosen, and what was applied.
@@ -20,6 +20,8 @@ pub(super) struct Slots<S: Storage> {
     commit: Slot,
     applied: Slot,
     snapshot: Slot,
+    /// There may be a stop-sign after the commit.
+    may_stop: bool,
 }
 
 /// So many slots without a vote may lie before one: what was lost on the way is sent again.
@@ -57,6 +59,53 @@ impl<S: Storage> Slots<S> {
             commit: 0,
             applied: 0,
             snapshot: 0,
+            may_stop: false,
+        }
+    }
+
+    /// Whether there may be a stop-sign among what is not known to be chosen.
+    #[inline]
+    pub(super) const fn may_stop(&self) -> bool {
+        self.may_stop
+    }
+
+    /// There is a stop-sign among entries that come in now.
+    pub(super) const fn has_stop_sign(&mut self) {
+        self.may_stop = true;
+    }
+
+    /// The first stop-sign after one slot, up to another, that ends the configuration of this number.
+    #[cold]
+    pub(super) fn stop_sign(&self, after: Slot, through: Slot, number: u64) -> Option<Slot> {
+        let mut next = succ(after);
+        while next <= through {
+            let entries = self.log.entries(next, through, usize::MAX);
+            for entry in entries.iter().filter(|entry| entry.kind == EntryKind::StopSign) {
+                let says = Configuration::check(entry.data);
+                if says.is_ok_and(|configuration| configuration.number == succ(number)) {
+                    return Some(entry.slot);
+                }
+            }
+            next = succ(entries.last());
+            if entries.is_empty() {
+                break;
+            }
+        }
+        None
+    }
+
+    /// What the stop-sign in a slot says.
+    pub(super) fn configuration(&self, slot: Slot) -> Option<Configuration<'_>> {
+        let entry = self.log.entries(slot, slot, 0).into_iter().next()?;
+        Configuration::check(entry.data).ok()
+    }
+
+    /// What was voted for after a stop-sign that is chosen counts for nothing: it is dropped, up to what follows in the new configuration.
+    pub(super) fn cut(&mut self, last: Slot) {
+        self.may_stop = false;
+        if last < self.log.last() {
+            self.log.truncate(last);
+            self.runs.cut(last);
         }
     }
 
@@ -481,14 +530,14 @@ impl<S: Storage> Slots<S> {
     pub(super) fn finish_restoring(&mut self) -> bool {
         let is_short = self.commit < self.snapshot;
         if is_short {
-            self.install(self.snapshot);
+            self.install(self.snapshot, false);
         }
         is_short
     }
 
-    /// The application has a snapshot of what was not applied here. Votes after it stay.
-    pub(super) fn install(&mut self, snapshot: Slot) {
-        if snapshot > self.log.last() {
+    /// The application has a snapshot of what was not applied here. Votes after it stay, unless they are of an earlier configuration.
+    pub(super) fn install(&mut self, snapshot: Slot, is_another: bool) {
+        if snapshot > self.log.last() || is_another {
             self.log.reset(snapshot, ());
             self.runs.reset();
         } else {

@@ -47,7 +47,7 @@ impl Kind for Inline<3, BYTES, 64, 64> {
     const NAME: &'static str = "Multi-Paxos inline";
     const ROOM: usize = BYTES;
     const BALLOTS: usize = 18;
-    const MEMORY: usize = BYTES + 4 * 64 + 64 + 3 * 240 + 1300;
+    const MEMORY: usize = BYTES + 4 * 64 + 64 + 3 * 272 + 1500;
 }
 
 #[cfg(feature = "alloc")]
@@ -55,7 +55,7 @@ impl Kind for Heap {
     const NAME: &'static str = "Multi-Paxos on the heap";
     const ROOM: usize = 8192;
     const BALLOTS: usize = 4096;
-    const MEMORY: usize = 1150;
+    const MEMORY: usize = 1290;
 }
 
 impl<S: Kind> Application<S> {

@@ -5,6 +5,7 @@ mod elections;
 mod net;
 mod proposals;
 mod reads;
+mod reconfiguration;
 mod rejections;
 mod restoring;
 mod takeover;

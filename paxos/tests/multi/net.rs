@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use quorate_core::{Instant, Machine, NodeId, Output, Quorums, Wire};
+use quorate_core::{Instant, Machine, NodeId, Output, Quorums, Rejected, Wire};
 use quorate_log::Proposal;
 use quorate_paxos::multi::{Config, Event, Inline, Message, MultiPaxos, Record, Role};
 use quorate_paxos::{Ballot, Member};
@@ -22,6 +22,8 @@ pub(crate) enum Applied {
 pub(crate) struct Net {
     pub(crate) nodes: Vec<Option<Node>>,
     members: Vec<Member>,
+    /// Nodes from this one on join.
+    founders: usize,
     quorums: Quorums,
     config: Config,
     pub(crate) disks: Vec<Vec<Vec<u8>>>,
@@ -30,6 +32,9 @@ pub(crate) struct Net {
     pub(crate) reads: Vec<u64>,
     pub(crate) dropped: Vec<Option<u64>>,
     pub(crate) snapshots: Vec<u64>,
+    /// The last configuration that was told, and the last leader since.
+    pub(crate) entered: Vec<u64>,
+    pub(crate) followed: Vec<Option<NodeId>>,
     queue: VecDeque<(usize, usize, Vec<u8>)>,
     pub(crate) now: u64,
     /// Links that work, by sender and receiver; all if there are none.
@@ -64,6 +69,7 @@ fn kind(message: &Message<'_>) -> &'static str {
         Message::Chunk { .. } => "chunk",
         Message::Query { .. } => "query",
         Message::Answer { .. } => "answer",
+        Message::LastChunk { .. } => "last chunk",
         _ => "other",
     }
 }
@@ -78,6 +84,7 @@ impl Net {
         let size = members.len();
         let mut net = Self {
             nodes: (0..size).map(|_| None).collect(),
+            founders: size,
             members,
             quorums,
             config,
@@ -87,6 +94,8 @@ impl Net {
             reads: vec![0; size],
             dropped: vec![None; size],
             snapshots: vec![0; size],
+            entered: vec![0; size],
+            followed: vec![None; size],
             queue: VecDeque::new(),
             now: 0,
             cut: Vec::new(),
@@ -106,8 +115,29 @@ impl Net {
 
     pub(crate) fn make(&mut self, index: usize) -> Node {
         self.seed += 1;
+        if index >= self.founders {
+            return Node::join(id(index), self.config, self.seed).unwrap();
+        }
         let members = self.members.iter().copied();
         Node::new(id(index), members, self.quorums, self.config, self.seed).unwrap()
+    }
+
+    /// One more node, which joins.
+    pub(crate) fn join(&mut self) -> usize {
+        let index = self.nodes.len();
+        let mut node = self.make(index);
+        node.found();
+        self.nodes.push(Some(node));
+        self.disks.push(Vec::new());
+        self.applied.push(Vec::new());
+        self.epochs.push(Vec::new());
+        self.reads.push(0);
+        self.dropped.push(None);
+        self.snapshots.push(0);
+        self.written.push(0);
+        self.entered.push(0);
+        self.followed.push(None);
+        index
     }
 
     pub(crate) fn make_with(&mut self, index: usize, config: Config) -> Node {
@@ -161,6 +191,10 @@ impl Net {
                         Event::ProposalsDropped { before, .. } => {
                             self.dropped[index] = Some(before);
                         }
+                        Event::Reconfigured { number, .. } => {
+                            (self.entered[index], self.followed[index]) = (number, None);
+                        }
+                        Event::Following { leader, .. } => self.followed[index] = Some(leader),
                         Event::SnapshotWanted { .. } if self.deaf.contains(&index) => {}
                         Event::SnapshotWanted { to, slot, offset, .. } => {
                             answers.push((Some((to, offset)), slot));
@@ -213,7 +247,9 @@ impl Net {
             let message = Message::from_slice(&bytes).unwrap();
             if let Some(node) = &mut self.nodes[to] {
                 let result = node.receive(now, id(from), message);
-                assert_eq!(result, Ok(()), "{from} to {to}: {message:?}");
+                // it was removed, and does not know so
+                let is_known = result != Err(Rejected::UnknownSender);
+                assert!(result.is_ok() || !is_known, "{from} to {to}: {message:?}: {result:?}");
             }
             self.drive(to);
         }

@@ -51,15 +51,13 @@ fn messages_that_no_honest_node_sends_are_counted_and_change_nothing() {
         through: 0,
         last,
     };
-    let foreign = Message::Query { configuration: 1, number: 3 };
     for (message, expected) in [
-        (foreign, Rejected::Impossible),
-        (Message::Prepare { configuration: 1, ballot: theirs, from: 1 }, Rejected::Impossible),
+        (Message::Query { configuration: FAR, number: 3 }, Rejected::OutOfRange),
         (Message::Prepare { configuration: 0, ballot: theirs, from: 0 }, Rejected::Malformed),
         (Message::Prepare { configuration: 0, ballot: mine, from: 1 }, Rejected::Malformed),
         (Message::Prepare { configuration: 0, ballot: theirs, from: FAR }, Rejected::OutOfRange),
         (Message::Prepare { configuration: 0, ballot: too_far, from: 1 }, Rejected::OutOfRange),
-        (accept(1, theirs, 2, ENTRY), Rejected::Impossible),
+        (accept(FAR, theirs, 2, ENTRY), Rejected::OutOfRange),
         (accept(0, mine, 2, ENTRY), Rejected::Malformed),
         (accept(0, theirs, 0, ENTRY), Rejected::Malformed),
         (accept(0, theirs, 2, b""), Rejected::Malformed),
