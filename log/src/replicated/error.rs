@@ -33,6 +33,8 @@ pub enum ReadError {
     NotLeader(Option<NodeId>),
     /// This node is a witness, and has no state to read: ask another.
     Witness,
+    /// This node is no member: what it has may be of long ago. Ask another.
+    NotAMember,
     /// The machine stopped itself.
     Stopped,
 }
@@ -55,6 +57,7 @@ impl fmt::Display for ReadError {
         match self {
             Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
             Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
+            Self::NotAMember => f.write_str("this node is no member: ask another"),
             Self::Witness => f.write_str("a witness has no state to read: ask another node"),
             Self::Stopped => f.write_str("the machine has stopped itself"),
         }

@@ -70,8 +70,9 @@ impl Setup {
         setup
     }
 
-    /// Draws one of a log, in which each node has all roles, or learns: most runs have none of those.
-    pub(crate) fn draw_log(rng: &mut Rng, nodes: usize) -> Self {
+    /// Draws one of a log of which these nodes are members: each has all roles, or learns. Most runs have none that learn alone.
+    pub(crate) fn draw_members(rng: &mut Rng, members: &[bool]) -> Self {
+        let nodes = members.len();
         let learners = if nodes > 1 && rng.chance(1, 4) { rng.range(1, nodes as u64) } else { 0 };
         let mut roles = vec![Roles::ALL; nodes];
         for _ in 0..learners {
@@ -79,8 +80,14 @@ impl Setup {
                 *roles = Roles::LEARNER;
             }
         }
+        let is_member = members.iter();
+        for (roles, _) in roles.iter_mut().zip(is_member).filter(|(_, is_member)| !**is_member) {
+            *roles = Roles::default();
+        }
         if !roles.contains(&Roles::ALL) {
-            roles.fill(Roles::ALL);
+            for (roles, is_member) in roles.iter_mut().zip(members) {
+                *roles = if *is_member { Roles::ALL } else { Roles::default() };
+            }
         }
         let ids = (1..=nodes as u64).map(NodeId::new);
         let members = ids.zip(roles).map(|(id, roles)| Member::new(id).with_roles(roles)).collect();
@@ -138,6 +145,11 @@ impl Setup {
         let majority = acceptors as u64 / 2 + 1;
         (self.quorums, self.kind) =
             drawn.unwrap_or((Quorums::majority(voters), Kind::Votes([majority, majority])));
+    }
+
+    /// Those that have a part, as the machines are told.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = Member> {
+        self.members.iter().copied().filter(|member| member.roles != Roles::default())
     }
 
     /// The nodes, from 0, that are acceptors.

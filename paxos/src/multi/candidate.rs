@@ -16,7 +16,7 @@ impl<S: Storage> MultiPaxos<S> {
         else {
             return Ok(());
         };
-        self.acceptor(index)?;
+        let listens = self.listens_to(index)?;
         let count = self.check_entries(entries)?;
         let next = first.saturating_add(count);
         let is_chosen = accepted.is_zero();
@@ -36,7 +36,7 @@ impl<S: Storage> MultiPaxos<S> {
         let page = self.peers.get(index).map(|peer| peer.page.clone()).unwrap_or_default();
         let is_wanted = self.role == Role::Candidate && ballot == self.election.promised();
         // a prepare that came late is answered with votes in the ballot itself
-        if !is_wanted || page.is_last || page.next != from || accepted == ballot {
+        if !listens || !is_wanted || page.is_last || page.next != from || accepted == ballot {
             return Ok(());
         }
         let own = self.slots.commit();

@@ -191,6 +191,9 @@ impl<S: Storage> MultiPaxos<S> {
         if configuration.is_some_and(|configuration| !configuration.is_valid()) {
             return Err(Rejected::Malformed);
         }
+        if !S::CHANGES && configuration.is_some() {
+            return Err(Rejected::Full);
+        }
         if snapshot == 0 || (data.is_empty() && !done) {
             return Err(Rejected::Malformed);
         }

@@ -63,6 +63,11 @@ impl Election {
         self.leader = self.leader.and_then(|(index, ballot)| Some((place(index)?, ballot)));
     }
 
+    /// The round of an entry that is chosen, which is no further than any other that a node may name.
+    pub(super) fn see_round(&mut self, round: u64) {
+        self.seen = self.seen.max(round.min(self.seen.saturating_add(Ballot::MAX_AHEAD)));
+    }
+
     pub(super) fn restore(&mut self, ballot: Ballot) {
         self.promised = self.promised.max(ballot);
         self.see(ballot);
@@ -110,7 +115,7 @@ impl<S: Storage> MultiPaxos<S> {
     fn beat(&mut self) {
         let commit = self.slots.commit();
         let is_acceptor = self.group.has_role(self.group.me(), Roles::ACCEPTOR);
-        let is_member = self.founded || !is_acceptor;
+        let is_member = self.may_be_heard();
         if S::CHANGES {
             self.forget_silent();
         }

@@ -334,7 +334,8 @@ impl<S: Storage> MultiPaxos<S> {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Stopped`] if the machine stopped itself.
+    /// [`ReadError::Stopped`] if the machine stopped itself; [`ReadError::NotAMember`] at a node that is no member. Reads that wait when a
+    /// node is removed are not answered any more: [`Event::Reconfigured`] says when.
     ///
     /// ```
     /// # use quorate_core::{NodeId, Quorums};
@@ -349,6 +350,9 @@ impl<S: Storage> MultiPaxos<S> {
     pub fn read(&mut self) -> Result<ReadId, ReadError> {
         if self.fatal.is_some() {
             return Err(ReadError::Stopped);
+        }
+        if S::CHANGES && self.group.has_no_role(self.group.me()) {
+            return Err(ReadError::NotAMember);
         }
         self.work.all();
         Ok(self.reads.want())
@@ -372,7 +376,9 @@ impl<S: Storage> MultiPaxos<S> {
         if ballot.is_zero() {
             return 0;
         }
-        let place = self.group.index_of(ballot.node).unwrap_or(Work::MEMBERS);
+        // among the members: what else is known differs from node to node
+        let place = self.group.members().position(|member| member.id == ballot.node);
+        let place = place.unwrap_or(Work::MEMBERS);
         ballot.round.wrapping_shl(6) | place as u64
     }
 
@@ -420,6 +426,11 @@ impl<S: Storage> MultiPaxos<S> {
     #[inline]
     pub(super) fn votes(&self) -> bool {
         self.founded && self.group.has_role(self.group.me(), Roles::ACCEPTOR)
+    }
+
+    /// Whether others may count on what it says of itself: not if its disk was erased, and it is one that votes.
+    pub(super) fn may_be_heard(&self) -> bool {
+        self.founded || !self.group.has_role(self.group.me(), Roles::ACCEPTOR)
     }
 
     fn handle(&mut self, from: NodeId, message: &Message<'_>) -> Result<(), Rejected> {
@@ -473,6 +484,15 @@ impl<S: Storage> MultiPaxos<S> {
     pub(super) fn acceptor(&self, index: usize) -> Result<(), Rejected> {
         match self.group.has_role(index, Roles::ACCEPTOR) {
             true => Ok(()),
+            false => Err(Rejected::Impossible),
+        }
+    }
+
+    /// The sender of an answer must vote. One that did when it was asked, in a configuration that has ended, is not listened to.
+    pub(super) fn listens_to(&self, index: usize) -> Result<bool, Rejected> {
+        let votes = self.group.has_role(index, Roles::ACCEPTOR);
+        match votes || (S::CHANGES && self.reconfiguration.number > 0) {
+            true => Ok(votes),
             false => Err(Rejected::Impossible),
         }
     }
@@ -580,11 +600,10 @@ impl<S: Storage> Machine for MultiPaxos<S> {
                 if slot < self.slots.snapshot() {
                     return Err(Corrupt::Regression);
                 }
-                let is_another = self.restore_members_at(slot);
-                match is_another {
-                    true => self.slots.install(slot, true),
-                    false => self.slots.restore_snapshot(slot, compacted),
+                if self.restore_members_at(slot) {
+                    self.slots.reset(compacted);
                 }
+                self.slots.restore_snapshot(slot, compacted);
             }
             Record::Configuration { slot, number, quorums, members } => {
                 self.restore_configuration(slot, Configuration { number, quorums, members })?;

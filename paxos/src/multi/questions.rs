@@ -63,14 +63,14 @@ impl<S: Storage> MultiPaxos<S> {
         promised: Ballot,
         last: Slot,
     ) -> Result<(), Rejected> {
-        self.acceptor(index)?;
+        let listens = self.listens_to(index)?;
         if last >= LIMIT || number >= LIMIT {
             return Err(Rejected::OutOfRange);
         }
         self.check_ballot(promised)?;
         self.election.see(promised);
-        let Some(question) = self.reads.question.as_mut().filter(|asked| asked.number == number)
-        else {
+        let question = self.reads.question.as_mut().filter(|_| listens);
+        let Some(question) = question.filter(|asked| asked.number == number) else {
             return Ok(());
         };
         if question.ballot.is_zero() {

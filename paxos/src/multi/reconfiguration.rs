@@ -220,6 +220,8 @@ impl<S: Storage> MultiPaxos<S> {
             return;
         };
         let has_led = self.role == Role::Leader;
+        // ballots go on
+        self.election.see_round(self.slots.epoch_at(at) >> 6);
         self.slots.cut(last);
         self.disk.changed(succ(last));
         self.enter(at, &next);
@@ -248,10 +250,10 @@ impl<S: Storage> MultiPaxos<S> {
         self.reconfiguration.since = since;
         self.reconfiguration.entered_at = self.now;
         self.reconfiguration.is_news = true;
-        let me = self.group.me();
+        let (me, may_be_heard) = (self.group.me(), self.may_be_heard());
         for (index, peer) in self.peers.iter_mut().enumerate() {
             peer.owed.end_configuration();
-            peer.owed.set(Due::Heartbeat, index != me);
+            peer.owed.set(Due::Heartbeat, index != me && may_be_heard);
         }
         self.hold_elections();
     }
@@ -274,9 +276,15 @@ impl<S: Storage> MultiPaxos<S> {
 
     /// A node that is not known, in another configuration: one of both has something that the other one lacks.
     pub(super) fn meet(&mut self, from: NodeId, message: &Message<'_>) -> Result<usize, Rejected> {
-        let is_foreign = matches!(*message, Message::Heartbeat { configuration, .. }
-            if configuration < LIMIT && configuration != self.reconfiguration.number);
-        if !S::CHANGES || !is_foreign {
+        let is_sound = match *message {
+            Message::Heartbeat { configuration, promised, commit, last, .. } => {
+                let is_foreign = configuration != self.reconfiguration.number;
+                let is_number = configuration < LIMIT && last < LIMIT && commit <= last;
+                is_foreign && is_number && self.check_ballot(promised).is_ok()
+            }
+            _ => false,
+        };
+        if !S::CHANGES || !is_sound {
             return Err(Rejected::UnknownSender);
         }
         if self.group.len() >= self.most_members() {
@@ -337,8 +345,11 @@ impl<S: Storage> MultiPaxos<S> {
             return Err(Rejected::Impossible);
         }
         self.reconfiguration.foreign = self.reconfiguration.foreign.saturating_add(1);
-        if let Some(peer) = self.peers.get_mut(index) {
-            peer.owed.owe(if configuration > present { Due::Fetch } else { Due::Heartbeat });
+        let is_ahead = configuration > present;
+        if (is_ahead || self.may_be_heard())
+            && let Some(peer) = self.peers.get_mut(index)
+        {
+            peer.owed.owe(if is_ahead { Due::Fetch } else { Due::Heartbeat });
         }
         self.work.all();
         Ok(())

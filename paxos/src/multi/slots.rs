@@ -100,6 +100,11 @@ impl<S: Storage> Slots<S> {
         Configuration::check(entry.data).ok()
     }
 
+    /// That of the entry in a slot.
+    pub(super) fn epoch_at(&self, slot: Slot) -> u64 {
+        self.log.entries(slot, slot, 0).into_iter().next().map_or(0, |entry| entry.epoch)
+    }
+
     /// What was voted for after a stop-sign that is chosen counts for nothing: it is dropped, up to what follows in the new configuration.
     pub(super) fn cut(&mut self, last: Slot) {
         self.may_stop = false;
@@ -526,6 +531,13 @@ impl<S: Storage> Slots<S> {
         self.commit = self.commit.max(compacted);
     }
 
+    /// What the log has is of an earlier configuration than the snapshot that comes.
+    pub(super) fn reset(&mut self, compacted: Slot) {
+        self.log.reset(compacted, ());
+        self.runs.reset();
+        self.may_stop = false;
+    }
+
     /// Every record was replayed. True if entries that the snapshot covers are missing: it stands for all of them then.
     pub(super) fn finish_restoring(&mut self) -> bool {
         let is_short = self.commit < self.snapshot;
@@ -538,8 +550,7 @@ impl<S: Storage> Slots<S> {
     /// The application has a snapshot of what was not applied here. Votes after it stay, unless they are of an earlier configuration.
     pub(super) fn install(&mut self, snapshot: Slot, is_another: bool) {
         if snapshot > self.log.last() || is_another {
-            self.log.reset(snapshot, ());
-            self.runs.reset();
+            self.reset(snapshot);
         } else {
             self.log.compact(snapshot);
         }

@@ -11,6 +11,9 @@ pub(super) struct Disk {
     pub(super) commit: Slot,
     pub(super) snapshot: Slot,
     pub(super) compacted: Slot,
+    /// The number of the configuration in force, and that as of a snapshot that may come.
+    pub(super) configuration: u64,
+    arriving: (Slot, u64),
     /// The last vote for each slot after the compacted ones; without a ballot for what was learned to be chosen.
     pub(super) votes: BTreeMap<Slot, (Ballot, Entry)>,
 }
@@ -42,6 +45,7 @@ impl Disk {
                 for vote in votes.iter().filter(|(slot, ..)| *slot > compacted) {
                     self.vote(*vote, chosen)?;
                 }
+                self.end_configurations(chosen, votes);
                 if *commit > self.last_entry().max(chosen) {
                     return Err(format!("has {commit} chosen, which it does not have: {record:?}"));
                 }
@@ -50,13 +54,35 @@ impl Disk {
                 if compacted > slot {
                     return Err(format!("compacts {compacted} with a snapshot of {slot}"));
                 }
+                let (arriving, number) = self.arriving;
+                if arriving == *slot && number > self.configuration {
+                    // it is another node's: the log has nothing that counts
+                    self.configuration = number;
+                    self.votes.clear();
+                }
                 self.snapshot = *slot;
+                let chosen = self.commit;
                 self.commit = self.commit.max(*slot);
+                self.end_configurations(chosen, &[]);
                 self.compacted = self.compacted.max(*compacted);
                 self.votes = self.votes.split_off(&(self.compacted + 1));
             }
+            Written::Configuration { slot, number } => self.arriving = (*slot, *number),
         }
         Ok(())
+    }
+
+    /// Slots after one were learned to be chosen, by a record with these votes: what was voted for after a stop-sign counts for nothing.
+    fn end_configurations(&mut self, chosen: Slot, votes: &[Vote]) {
+        for slot in chosen + 1..=self.commit {
+            let next = self.entry(slot).and_then(|entry| entry.next_configuration());
+            if next == Some(self.configuration + 1) {
+                self.configuration += 1;
+                self.votes.retain(|&voted, _| {
+                    voted <= slot || votes.iter().any(|(of_record, ..)| *of_record == voted)
+                });
+            }
+        }
     }
 
     fn vote(&mut self, (slot, ballot, entry): Vote, chosen: Slot) -> Result<(), String> {

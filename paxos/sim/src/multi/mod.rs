@@ -1,6 +1,8 @@
 //! Multi-Paxos under every fault there is: one entry is chosen for each slot at most, all applications are given the same, and reads are
 //! linearizable; once faults stop, a node leads and all is decided.
 //!
+//! In half of the seeds an operator changes the members, to any others at once.
+//!
 //! A seed draws who votes and who learns, majorities, flexible and weighted quorums, grids, the times and the limits. The oracle reads the
 //! records that are durable, the messages that leave and the entries with a parser of its own.
 
@@ -22,19 +24,21 @@ pub type OnHeap = MultiSubject<Heap>;
 pub type OnInline = MultiSubject<Inline<7, 4096, 96, 100>>;
 
 /// What must happen in a campaign of some length.
-pub const REQUIRED_MARKS: &[&str] = &[
+pub const REQUIRED_MARKS: &[
     "became leader",
+    "checkpoint",
     "chosen entries sent",
     "chosen in a later ballot than it was proposed in",
-    "checkpoint",
     "commit moved",
+    "configuration ended",
     "crash after a send",
-    "crash before a sync",
-    "crash between a sync and its ticket",
     "crash after a swap",
-    "crash before a swap",
     "crash as leader",
     "crash as the commit moves",
+    "crash as the configuration changes",
+    "crash before a swap",
+    "crash before a sync",
+    "crash between a sync and its ticket",
     "crash while receiving a snapshot",
     "crash while sending a snapshot",
     "disk damaged",
@@ -46,6 +50,8 @@ pub const REQUIRED_MARKS: &[&str] = &[
     "leaderless",
     "log full",
     "log full: compacted",
+    "members changed",
+    "members sent with a snapshot",
     "message delayed by bulk",
     "no-op chosen",
     "no-op proposed",
@@ -53,6 +59,7 @@ pub const REQUIRED_MARKS: &[&str] = &[
     "partial partition: constrained election",
     "partial partition: quorum loss",
     "preempted",
+    "proposal after a stop-sign",
     "proposal applied",
     "proposal lost",
     "proposals told to be decided",
@@ -60,9 +67,11 @@ pub const REQUIRED_MARKS: &[&str] = &[
     "quorums of one size",
     "read answered",
     "read beside another leader",
+    "reconfigured",
     "restarted after a message",
     "restored with votes",
     "roles apart",
+    "sender is no member",
     "snapshot chunk",
     "snapshot installed",
     "snapshot refused",

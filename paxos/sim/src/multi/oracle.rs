@@ -10,7 +10,14 @@ use crate::setup::For;
 
 /// What is on the disks and what was said: whether each slot has one entry, and nobody says what its disk does not hold.
 pub(super) struct Oracle {
-    pub(super) setup: Setup,
+    /// By their numbers: who keeps the log from the slot after one on.
+    configurations: Vec<(Slot, Setup)>,
+    /// Stop-signs, by their slots, epochs and the number of the configuration that is next: who proposed them, and who is in it.
+    stop_signs: BTreeMap<(Slot, u64, u64), (usize, Setup)>,
+    /// The configuration that each node is in, as its status says after each step.
+    present: Vec<u64>,
+    /// That of each ballot.
+    ballots: BTreeMap<Ballot, u64>,
     disks: Vec<Disk>,
     /// What a disk held before a checkpoint of which the records are being read.
     replaced: Vec<Option<Disk>>,
@@ -31,15 +38,15 @@ pub(super) struct Oracle {
     promised_at: Vec<(Ballot, Slot)>,
     /// By a node and another: whether the last heartbeat that it took from the other said that this hears it.
     hears: BTreeMap<(usize, usize), bool>,
-    /// The ballot that each epoch belongs to.
-    epochs: BTreeMap<u64, Ballot>,
+    /// The ballot that each epoch belongs to, by the number of its configuration: an epoch may be used again in a later one.
+    epochs: BTreeMap<(u64, u64), Ballot>,
     chosen: BTreeMap<Slot, (Ballot, Entry)>,
     /// All slots up to here are chosen.
     chosen_through: Slot,
     /// What each application proposed: by the number of the command.
     operations: BTreeMap<u64, Operation>,
-    /// The command that was proposed at each place.
-    places: BTreeMap<(Slot, u64), u64>,
+    /// The command that was proposed at each place, in each configuration.
+    places: BTreeMap<(Slot, u64, u64), u64>,
     /// The last slot that any application has applied.
     applied: Slot,
     /// The digest of the state of any application that has applied so many slots.
@@ -76,7 +83,10 @@ impl Oracle {
         let mut marks = Marks::default();
         setup.marks().for_each(|mark| marks.hit(mark));
         Self {
-            setup,
+            configurations: vec![(0, setup)],
+            stop_signs: BTreeMap::new(),
+            present: vec![0; nodes],
+            ballots: BTreeMap::new(),
             disks: vec![Disk::default(); nodes],
             replaced: vec![None; nodes],
             is_erased: vec![false; nodes],
@@ -98,6 +108,72 @@ impl Oracle {
             reads: vec![Vec::new(); nodes],
             marks,
         }
+    }
+
+    /// Who keeps the log now.
+    pub(super) fn setup(&self) -> &Setup {
+        &self.configurations[self.configurations.len() - 1].1
+    }
+
+    /// The number of the configuration that is in force after a slot.
+    fn configuration_at(&self, slot: Slot) -> u64 {
+        self.configurations.iter().filter(|(since, _)| *since <= slot).count() as u64 - 1
+    }
+
+    fn configuration_of(&self, ballot: Ballot) -> u64 {
+        self.ballots.get(&ballot).copied().unwrap_or(0)
+    }
+
+    fn setup_of(&self, ballot: Ballot) -> &Setup {
+        let number = self.configuration_of(ballot) as usize;
+        &self.configurations[number.min(self.configurations.len() - 1)].1
+    }
+
+    /// The configuration of the ballot has ended before the slot: what was voted for there counts for nothing.
+    fn is_void(&self, ballot: Ballot, slot: Slot) -> bool {
+        let next = self.configuration_of(ballot) as usize + 1;
+        ballot != NONE && self.configurations.get(next).is_some_and(|(since, _)| slot > *since)
+    }
+
+    /// A ballot is used in one configuration alone.
+    fn use_ballot(&mut self, node: usize, ballot: Ballot, configuration: u64) -> Checked {
+        let known = *self.ballots.entry(ballot).or_insert(configuration);
+        if known == configuration && (configuration as usize) < self.configurations.len() {
+            return Ok(());
+        }
+        let name = node + 1;
+        Err(format!("node {name} uses {ballot:?} in configuration {configuration}, not {known}"))
+    }
+
+    /// The last slot for which a node has a vote that counts, on its disk.
+    fn last_on_disk(&self, node: usize) -> Slot {
+        let disk = &self.disks[node];
+        let counts =
+            |(slot, (ballot, _)): &(&Slot, &(Ballot, Entry))| !self.is_void(*ballot, **slot);
+        let last = disk.votes.iter().rev().find(counts).map_or(0, |(slot, _)| *slot);
+        last.max(disk.commit)
+    }
+
+    /// An application proposed a stop-sign.
+    pub(super) fn stop_sign(&mut self, node: usize, place: Proposal, next: Setup) {
+        let number = self.present[node] + 1;
+        self.stop_signs.insert((place.index, place.epoch, number), (node, next));
+    }
+
+    /// A stop-sign is chosen, and all before it: the next configuration is in force.
+    fn end_configuration(&mut self, slot: Slot, entry: Entry) -> Checked {
+        let number = entry.next_configuration().unwrap_or(0);
+        let Some((_, next)) = self.stop_signs.get(&(slot, entry.epoch, number)) else {
+            return Err(format!("nobody has proposed {entry:?} at {slot}"));
+        };
+        self.configurations.push((slot, next.clone()));
+        self.chosen.split_off(&(slot + 1));
+        self.values.split_off(&(slot + 1));
+        if !self.voters.split_off(&(slot + 1, NONE)).is_empty() {
+            self.marks.hit("votes after a stop-sign");
+        }
+        self.marks.hit("configuration ended");
+        Ok(())
     }
 
     /// All slots up to here are chosen.
@@ -150,7 +226,9 @@ impl Oracle {
 
     /// A checkpoint has lost nothing.
     pub(super) fn check_checkpoint(&mut self, node: usize) -> Checked {
-        let Some(before) = self.replaced[node].take() else { return Ok(()) };
+        let Some(mut before) = self.replaced[node].take() else { return Ok(()) };
+        let is_void = |slot: &Slot, vote: &(Ballot, Entry)| self.is_void(vote.0, *slot);
+        before.votes.retain(|slot, vote| !is_void(slot, vote));
         let disk = &self.disks[node];
         if let Some(lost) = disk.misses(&before) {
             return Err(format!("the checkpoint of node {} loses {lost}: {disk:?}", node + 1));
@@ -168,8 +246,13 @@ impl Oracle {
         Ok(())
     }
 
+    /// In any configuration.
     fn is_acceptor(&self, node: usize) -> bool {
-        self.setup.acceptors().any(|one| one == node)
+        self.configurations.iter().any(|(_, setup)| setup.acceptors().any(|one| one == node))
+    }
+
+    fn is_acceptor_in(&self, node: usize, ballot: Ballot) -> bool {
+        self.setup_of(ballot).acceptors().any(|one| one == node)
     }
 
     /// A record is made.
@@ -180,26 +263,59 @@ impl Oracle {
             if *record == Written::Founded {
                 return Err(format!("node {name} was erased, and is founded"));
             }
-            if record.ballot() != NONE && self.is_acceptor(node) {
+            if record.ballot() != NONE && self.is_acceptor_in(node, record.ballot()) {
                 return Err(format!("node {name} was erased, and writes {record:?}"));
             }
+        }
+        let own = record.ballot();
+        if own.1 == name as u64
+            && own > self.disks[node].promised
+            && !self.ballots.contains_key(&own)
+        {
+            self.use_ballot(node, own, self.present[node])?;
         }
         match record {
             Written::Accepted { commit, votes } => {
                 self.check_commit(node, *commit)?;
                 for (slot, ballot, entry) in votes {
                     self.check_record(node, *ballot, *slot, *entry)?;
+                    let number = self.configuration_of(*ballot) as usize;
+                    let since = self.configurations[number].0;
+                    if *ballot != NONE
+                        && *slot > since
+                        && *commit < since
+                        && !self.is_void(*ballot, *slot)
+                    {
+                        return Err(format!(
+                            "node {name} votes at {slot} in configuration {number}, and knows \
+                             what is chosen up to {commit}"
+                        ));
+                    }
                 }
                 Ok(())
             }
             Written::Snapshot { slot, .. } => self.check_commit(node, *slot),
+            Written::Configuration { slot, number } => {
+                self.check_commit(node, *slot)?;
+                self.check_configuration(node, *slot, *number)
+            }
             _ => Ok(()),
         }
     }
 
+    /// The configuration as of a snapshot.
+    fn check_configuration(&self, node: usize, snapshot: Slot, number: u64) -> Checked {
+        let is = self.configuration_at(snapshot);
+        if number == is {
+            return Ok(());
+        }
+        let name = node + 1;
+        Err(format!("node {name} says that {snapshot} is of configuration {number}, it is of {is}"))
+    }
+
     fn check_record(&mut self, node: usize, ballot: Ballot, slot: Slot, entry: Entry) -> Checked {
         let name = node + 1;
-        if entry.kind == Kind::Hole && ballot == NONE {
+        if (entry.kind == Kind::Hole && ballot == NONE) || self.is_void(ballot, slot) {
             return Ok(());
         }
         let chosen = self.chosen.get(&slot).map(|(_, chosen)| *chosen);
@@ -218,7 +334,7 @@ impl Oracle {
         let (promised, last) = self.promised_at[node];
         if is_copy && ballot < promised {
             self.marks.hit("vote of another copied");
-        } else if ballot < promised && slot > last && self.is_acceptor(node) {
+        } else if ballot < promised && slot > last && self.is_acceptor_in(node, ballot) {
             return Err(format!(
                 "node {name} votes at {slot} in {ballot:?} after it promised {promised:?}"
             ));
@@ -245,7 +361,7 @@ impl Oracle {
             for (slot, ballot, entry) in votes {
                 let (slot, entry) = (*slot, *entry);
                 let is_chosen = self.chosen.get(&slot).is_some_and(|(_, chosen)| *chosen == entry);
-                if is_chosen || entry.kind == Kind::Hole {
+                if is_chosen || entry.kind == Kind::Hole || self.is_void(*ballot, slot) {
                     continue;
                 }
                 if let Some((higher, _)) = before.get(&slot).filter(|(voted, _)| voted > ballot) {
@@ -270,7 +386,7 @@ impl Oracle {
     }
 
     fn remember_promise(&mut self, node: usize, ballot: Ballot) {
-        if self.is_erased[node] || !self.is_acceptor(node) {
+        if self.is_erased[node] || !self.is_acceptor_in(node, ballot) {
             return;
         }
         let disk = &self.disks[node];
@@ -294,7 +410,8 @@ impl Oracle {
     }
 
     /// What a node has promised, and the last slot in its log, as its status says after each step.
-    pub(super) fn seen(&mut self, node: usize, promised: Ballot, last: Slot) {
+    pub(super) fn seen(&mut self, node: usize, promised: Ballot, last: Slot, configuration: u64) {
+        self.present[node] = configuration;
         if self.promised_at[node].0 != promised {
             self.promised_at[node] = (promised, last);
         }
@@ -302,13 +419,15 @@ impl Oracle {
 
     /// A vote is on record.
     fn voted(&mut self, node: usize, slot: Slot, ballot: Ballot, entry: Entry) -> Checked {
-        if self.is_erased[node] || !self.is_acceptor(node) {
+        let counts = self.is_acceptor_in(node, ballot) && !self.is_void(ballot, slot);
+        if self.is_erased[node] || !counts {
             return Ok(());
         }
+        let setup = self.setup_of(ballot).clone();
         let voters = self.voters.entry((slot, ballot)).or_default();
         voters.insert(node);
         let has = |node: usize| voters.contains(&node);
-        if self.setup.is_quorum(For::Votes, has) {
+        if setup.is_quorum(For::Votes, has) {
             return self.choose(slot, ballot, entry);
         }
         Ok(())
@@ -332,10 +451,11 @@ impl Oracle {
                  {later:?}"
             ));
         }
+        let number = self.configuration_of(ballot);
         match entry.kind {
             Kind::Hole => return Err(format!("a hole is chosen at {slot}")),
             Kind::NoOp => self.marks.hit("no-op chosen"),
-            Kind::Command if self.epochs.get(&entry.epoch) != Some(&ballot) => {
+            Kind::Command if self.epochs.get(&(number, entry.epoch)) != Some(&ballot) => {
                 self.marks.hit("chosen in a later ballot than it was proposed in");
             }
             _ => {}
@@ -350,8 +470,12 @@ impl Oracle {
             return Err(format!("{entry:?} is chosen at {slot}, and was told to be dropped"));
         }
         self.chosen.insert(slot, (ballot, entry));
-        while self.chosen.contains_key(&(self.chosen_through + 1)) {
+        while let Some((_, entry)) = self.chosen.get(&(self.chosen_through + 1)) {
+            let entry = *entry;
             self.chosen_through += 1;
+            if entry.next_configuration() == Some(self.configurations.len() as u64) {
+                self.end_configuration(self.chosen_through, entry)?;
+            }
         }
         Ok(())
     }
@@ -368,6 +492,9 @@ impl Oracle {
     /// A leader proposes an entry in its ballot.
     fn propose_in(&mut self, node: usize, ballot: Ballot, slot: Slot, entry: Entry) -> Checked {
         let name = node + 1;
+        if self.is_void(ballot, slot) {
+            return Ok(());
+        }
         let values = self.values.entry(slot).or_default();
         match values.get(&ballot) {
             Some(known) if *known == entry => return Ok(()),
@@ -405,21 +532,24 @@ impl Oracle {
         // what one of them had voted for; who knows that the slot is decided allows nothing else
         let vote = |node: usize| -> Option<Option<(Ballot, Entry)>> {
             let promised = promises.get(&node).filter(|promised| promised.commit < slot)?;
-            Some(promised.votes.get(&slot).copied())
+            // what was voted for in an earlier configuration counts for nothing
+            let vote = promised.votes.get(&slot).filter(|(voted, _)| !self.is_void(*voted, slot));
+            Some(vote.copied())
         };
         let below = |node: usize, ballot: Ballot| {
             vote(node).is_some_and(|vote| vote.is_none_or(|(voted, _)| voted <= ballot))
         };
         // a candidate may know it from others than those: what could be chosen below the ballot that it is from is the same anyway
         let values = self.values.get(&slot).unwrap_or(&no_values);
+        let setup = self.setup_of(ballot).clone();
         for (voted, _) in values.range(..ballot).filter(|(_, value)| **value == entry) {
-            if self.setup.is_quorum(For::Promises, |node| below(node, *voted)) {
+            if setup.is_quorum(For::Promises, |node| below(node, *voted)) {
                 self.marks.hit("entry adopted");
                 return Ok(());
             }
         }
         let is_free = |node: usize| vote(node).is_some_and(|vote| vote.is_none());
-        if !self.setup.is_quorum(For::Promises, is_free) {
+        if !setup.is_quorum(For::Promises, is_free) {
             let votes: Vec<_> = promises.keys().map(|&node| (node + 1, vote(node))).collect();
             return Err(format!(
                 "node {} proposes {entry:?} at {slot} in {ballot:?}, which no quorum of these \
@@ -427,7 +557,8 @@ impl Oracle {
                 node + 1
             ));
         }
-        let first = *self.epochs.entry(entry.epoch).or_insert(ballot);
+        let number = self.configuration_of(ballot);
+        let first = *self.epochs.entry((number, entry.epoch)).or_insert(ballot);
         // or it has proposed that in an earlier ballot of this life, and nobody has heard of it
         let is_own = first < ballot && self.prepared.get(&first) == Some(&self.life[node]);
         if first != ballot && !(is_own && first.1 == ballot.1) {
@@ -439,6 +570,13 @@ impl Oracle {
                 Ok(())
             }
             Kind::Command => self.check_proposed(node, slot, entry),
+            Kind::StopSign => {
+                let number = entry.next_configuration().unwrap_or(0);
+                match self.stop_signs.get(&(slot, entry.epoch, number)) {
+                    Some((by, _)) if *by == node => Ok(()),
+                    other => Err(format!("{entry:?} at {slot} is proposed as {other:?}")),
+                }
+            }
             _ => Err(format!("node {} proposes {entry:?} at {slot}", node + 1)),
         }
     }
@@ -460,14 +598,22 @@ impl Oracle {
             return Err(format!("node {name} says {said:?} to node {}", to + 1));
         }
         let is_acceptor = self.is_acceptor(node);
+        let present = match said {
+            Said::Heartbeat(heartbeat) => heartbeat.configuration,
+            _ => self.present[node],
+        };
+        let Some((_, present)) = self.configurations.get(present as usize) else {
+            return Err(format!("node {name} says {said:?}, and there is no such configuration"));
+        };
+        let is_acceptor_now = present.acceptors().any(|one| one == node);
         let votes = is_acceptor && !self.is_erased[node] && self.disks[node].is_founded;
         let needs_no_vote = match said {
             Said::Fetch { .. } | Said::Chosen { .. } | Said::Chunk { .. } | Said::Query { .. } => {
                 true
             }
-            Said::Heartbeat(heartbeat) => !is_acceptor && !heartbeat.leads,
+            Said::Heartbeat(heartbeat) => !is_acceptor_now && !heartbeat.leads,
             // a learner tells how far it has come
-            Said::Accepted { .. } | Said::Preempted { .. } => !is_acceptor,
+            Said::Accepted { .. } | Said::Preempted { .. } => !is_acceptor_now,
             _ => false,
         };
         if !votes && !needs_no_vote {
@@ -475,13 +621,17 @@ impl Oracle {
         }
         match said {
             Said::Heartbeat(heartbeat) => self.check_heartbeat(node, *heartbeat),
-            Said::Prepare { ballot } => self.prepare(node, *ballot),
+            Said::Prepare { configuration, ballot } => {
+                self.use_ballot(node, *ballot, *configuration)?;
+                self.prepare(node, *ballot)
+            }
             Said::Promise { accepted, run, .. } => {
                 self.check_promise(node, said)?;
                 self.told.extend(run.iter().map(|(slot, _)| (to, slot, *accepted)));
                 Ok(())
             }
-            Said::Accept { ballot, commit, run } => {
+            Said::Accept { configuration, ballot, commit, run } => {
+                self.use_ballot(node, *ballot, *configuration)?;
                 self.check_commit(node, *commit)?;
                 for (slot, entry) in run.iter() {
                     self.propose_in(node, *ballot, slot, entry)?;
@@ -507,10 +657,17 @@ impl Oracle {
                 self.check_commit(node, *commit)?;
                 self.check_chosen(node, run)
             }
-            Said::Chunk { snapshot } => self.check_commit(node, *snapshot),
+            Said::Chunk { snapshot, configuration } => {
+                self.check_commit(node, *snapshot)?;
+                let Some(number) = *configuration else { return Ok(()) };
+                if number > 0 {
+                    self.marks.hit("members sent with a snapshot");
+                }
+                self.check_configuration(node, *snapshot, number)
+            }
             Said::Answer { promised, last, .. } => {
                 let disk = &self.disks[node];
-                if disk.promised > *promised || disk.last() > *last {
+                if disk.promised > *promised || self.last_on_disk(node) > *last {
                     return Err(format!("node {name} answers {said:?}, its disk holds {disk:?}"));
                 }
                 Ok(())
@@ -531,10 +688,11 @@ impl Oracle {
         self.check_promised(node, heartbeat.promised)?;
         self.check_commit(node, heartbeat.commit)?;
         if heartbeat.leads {
+            self.use_ballot(node, heartbeat.promised, heartbeat.configuration)?;
             self.check_leads(node, heartbeat.promised)?;
         }
         self.check_accepted(node, heartbeat.promised, heartbeat.through)?;
-        let last = self.disks[node].last();
+        let last = self.last_on_disk(node);
         if heartbeat.last < last {
             return Err(format!("node {} says {heartbeat:?}, its disk ends at {last}", node + 1));
         }
@@ -547,7 +705,8 @@ impl Oracle {
         let is_prepared = *self.prepared.entry(ballot).or_insert(life) == life;
         let promises = self.promises.get(&ballot);
         let has = |node: usize| promises.is_some_and(|promises| promises.contains_key(&node));
-        if ballot.1 == node as u64 + 1 && is_prepared && self.setup.is_quorum(For::Promises, has) {
+        let is_promised = self.setup_of(ballot).is_quorum(For::Promises, has);
+        if ballot.1 == node as u64 + 1 && is_prepared && is_promised {
             return Ok(());
         }
         let who: Vec<_> = promises.map(|promises| promises.keys().collect()).unwrap_or_default();
@@ -561,7 +720,7 @@ impl Oracle {
         }
         self.check_promised(node, ballot)?;
         let is_heard = |one: usize| one == node || self.hears.get(&(node, one)) == Some(&true);
-        if !self.setup.is_quorum(For::Promises, is_heard) {
+        if !self.setup_of(ballot).is_quorum(For::Promises, is_heard) {
             return Err(format!("node {} prepares {ballot:?}, and no quorum hears it", node + 1));
         }
         if *self.prepared.entry(ballot).or_insert(life) == life {
@@ -582,13 +741,16 @@ impl Oracle {
             let on_disk = (disk.votes.get(&slot), disk.commit);
             Err(format!("node {} says {said:?}, its disk holds {on_disk:?} at {slot}", node + 1))
         };
-        if *last < disk.last() {
-            return wrong(disk.last());
+        let last_on_disk = self.last_on_disk(node);
+        if *last < last_on_disk {
+            return wrong(last_on_disk);
         }
         // a page without entries tells that there are none
         let end = if run.entries.is_empty() { last + 1 } else { run.end() };
         let covered = |slot: &Slot| (*from.max(&(commit + 1))..end).contains(slot);
-        for slot in disk.votes.keys().filter(|slot| covered(slot)) {
+        let counts =
+            |(slot, (ballot, _)): &(&Slot, &(Ballot, Entry))| !self.is_void(*ballot, **slot);
+        for (slot, _) in disk.votes.iter().filter(counts).filter(|(slot, _)| covered(slot)) {
             if *slot < run.first || *slot >= run.end() {
                 return wrong(*slot);
             }
@@ -633,7 +795,9 @@ impl Oracle {
 
     /// An application proposed a command.
     pub(super) fn proposed(&mut self, node: usize, operation: u64, place: Proposal) -> Checked {
-        if let Some(other) = self.places.insert((place.index, place.epoch), operation) {
+        if let Some(other) =
+            self.places.insert((place.index, place.epoch, self.present[node]), operation)
+        {
             return Err(format!("{other} and {operation} are both proposed at {place:?}"));
         }
         self.operations.insert(operation, Operation { node, place, is_dropped: false });

@@ -41,21 +41,58 @@ pub(super) struct Run {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Said {
     Heartbeat(Heartbeat),
-    Prepare { ballot: Ballot },
-    Promise { ballot: Ballot, from: Slot, accepted: Ballot, commit: Slot, last: Slot, run: Run },
-    Accept { ballot: Ballot, commit: Slot, run: Run },
-    Accepted { ballot: Ballot, through: Slot },
-    Preempted { ballot: Ballot, promised: Ballot },
-    Fetch { from: Slot },
-    Chosen { commit: Slot, run: Run },
-    Chunk { snapshot: Slot },
-    Query { number: u64 },
-    Answer { number: u64, promised: Ballot, last: Slot },
+    Prepare {
+        configuration: u64,
+        ballot: Ballot,
+    },
+    Promise {
+        ballot: Ballot,
+        from: Slot,
+        accepted: Ballot,
+        commit: Slot,
+        last: Slot,
+        run: Run,
+    },
+    Accept {
+        configuration: u64,
+        ballot: Ballot,
+        commit: Slot,
+        run: Run,
+    },
+    Accepted {
+        ballot: Ballot,
+        through: Slot,
+    },
+    Preempted {
+        ballot: Ballot,
+        promised: Ballot,
+    },
+    Fetch {
+        from: Slot,
+    },
+    Chosen {
+        commit: Slot,
+        run: Run,
+    },
+    /// With the number of the configuration as of the snapshot, if it is the last part.
+    Chunk {
+        snapshot: Slot,
+        configuration: Option<u64>,
+    },
+    Query {
+        number: u64,
+    },
+    Answer {
+        number: u64,
+        promised: Ballot,
+        last: Slot,
+    },
 }
 
 /// What an acceptor says once in an interval.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Heartbeat {
+    pub(super) configuration: u64,
     pub(super) promised: Ballot,
     pub(super) leads: bool,
     pub(super) hears_you: bool,
@@ -72,8 +109,27 @@ pub(super) type Vote = (Slot, Ballot, Entry);
 pub(super) enum Written {
     Founded,
     Promised(Ballot),
-    Accepted { commit: Slot, votes: Vec<Vote> },
-    Snapshot { slot: Slot, compacted: Slot },
+    Accepted {
+        commit: Slot,
+        votes: Vec<Vote>,
+    },
+    Snapshot {
+        slot: Slot,
+        compacted: Slot,
+    },
+    /// The number of the configuration as of a snapshot.
+    Configuration {
+        slot: Slot,
+        number: u64,
+    },
+}
+
+impl Entry {
+    /// The number of the configuration that a stop-sign says to be next.
+    pub(super) fn next_configuration(&self) -> Option<u64> {
+        // a byte, as there are not that many
+        (self.kind == Kind::StopSign).then_some(self.operation & 0xff)
+    }
 }
 
 impl Run {
@@ -109,17 +165,25 @@ pub(super) fn message(bytes: &[u8]) -> Result<Said, String> {
 fn read_message(input: &mut Reader<'_>) -> Result<Option<Result<Said, String>>, DecodeError> {
     Ok(Some(Ok(match input.u8()? {
         0 => {
-            let _configuration = input.u64()?;
+            let configuration = input.u64()?;
             let promised = ballot(input)?;
             let [leads, _has_leader, hears_you] =
                 [input.u8()? != 0, input.u8()? != 0, input.u8()? != 0];
             let [commit, through, last] = [input.u64()?, input.u64()?, input.u64()?];
-            Said::Heartbeat(Heartbeat { promised, leads, hears_you, commit, through, last })
+            Said::Heartbeat(Heartbeat {
+                configuration,
+                promised,
+                leads,
+                hears_you,
+                commit,
+                through,
+                last,
+            })
         }
         1 => {
-            let _configuration = input.u64()?;
+            let configuration = input.u64()?;
             let (ballot, _from) = (ballot(input)?, input.u64()?);
-            Said::Prepare { ballot }
+            Said::Prepare { configuration, ballot }
         }
         2 => {
             let (ballot, from, first) = (ballot(input)?, input.u64()?, input.u64()?);
@@ -136,10 +200,10 @@ fn read_message(input: &mut Reader<'_>) -> Result<Option<Result<Said, String>>, 
             })));
         }
         3 => {
-            let _configuration = input.u64()?;
+            let configuration = input.u64()?;
             let (ballot, first, commit) = (ballot(input)?, input.u64()?, input.u64()?);
             let run = Run::read(first, input.bytes()?);
-            return Ok(Some(run.map(|run| Said::Accept { ballot, commit, run })));
+            return Ok(Some(run.map(|run| Said::Accept { configuration, ballot, commit, run })));
         }
         4 => Said::Accepted { ballot: ballot(input)?, through: input.u64()? },
         5 => Said::Preempted { ballot: ballot(input)?, promised: ballot(input)? },
@@ -154,17 +218,41 @@ fn read_message(input: &mut Reader<'_>) -> Result<Option<Result<Said, String>>, 
             return Ok(Some(run.map(|run| Said::Chosen { commit, run })));
         }
         8 => {
-            let (snapshot, _offset, _done) = (input.u64()?, input.u64()?, input.u8()?);
+            let (snapshot, _offset, done) = (input.u64()?, input.u64()?, input.u8()? != 0);
             let _data = input.bytes()?;
-            Said::Chunk { snapshot }
+            Said::Chunk { snapshot, configuration: done.then_some(0) }
         }
         9 => {
             let _configuration = input.u64()?;
             Said::Query { number: input.u64()? }
         }
         10 => Said::Answer { number: input.u64()?, promised: ballot(input)?, last: input.u64()? },
+        11 => {
+            let (snapshot, _offset) = (input.u64()?, input.u64()?);
+            let number = configuration(input)?;
+            let _data = input.bytes()?;
+            Said::Chunk { snapshot, configuration: Some(number) }
+        }
         _ => return Ok(None),
     })))
+}
+
+/// The number of a configuration, after which are its quorums and members.
+fn configuration(input: &mut Reader<'_>) -> Result<u64, DecodeError> {
+    let number = input.u64()?;
+    match input.u8()? {
+        1 => {
+            input.u8()?;
+            input.u8()?;
+        }
+        kind => {
+            for _ in 0..if kind == 0 { 3 } else { 6 } {
+                input.u64()?;
+            }
+        }
+    }
+    let members = input.bytes()?;
+    if members.len() % 11 == 0 { Ok(number) } else { Err(DecodeError::Invalid) }
 }
 
 /// Reads a record.
@@ -192,6 +280,7 @@ fn read_record(input: &mut Reader<'_>) -> Result<Option<Result<Written, String>>
             })));
         }
         3 => Written::Snapshot { slot: input.u64()?, compacted: input.u64()? },
+        4 => Written::Configuration { slot: input.u64()?, number: configuration(input)? },
         _ => return Ok(None),
     })))
 }

@@ -2,9 +2,10 @@ use core::marker::PhantomData;
 use std::collections::HashMap;
 
 use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Shown, Wire};
-use quorate_paxos::Member;
+use quorate_paxos::Roles;
 use quorate_paxos::multi::{
-    Config, Event, Message, MultiPaxos, ProposeError, Record, Role, Status, Storage,
+    Config, Event, Message, MultiPaxos, ProposeError, ReconfigureError, Record, Role, Status,
+    Storage,
 };
 use quorate_sim::{Access, LeaderStatus, Marks, Subject, Swarm};
 
@@ -48,6 +49,11 @@ pub struct MultiSubject<S: Storage> {
     trailing: u64,
     /// How many nodes may lose their disks.
     erasures: usize,
+    /// How many of 10,000 steps of the clients change the members, and how often they may still.
+    change: u64,
+    changes: u64,
+    /// Nodes that found the log; the others join.
+    founders: Setup,
     /// When faults end, in µs.
     chaos_us: u64,
     now_us: u64,
@@ -114,7 +120,7 @@ impl<S: Storage> MultiSubject<S> {
     fn suffices_without(&self, node: usize) -> bool {
         let has =
             |one: usize| one != node && !self.lost.contains(&one) && !self.oracle.is_erased(one);
-        self.oracle.setup.suffices(has)
+        self.oracle.setup().suffices(has)
     }
 
     fn apply(&mut self, node: usize, run: &Run, marks: &mut Marks) -> Result<(), String> {
@@ -284,6 +290,9 @@ impl<S: Storage> MultiSubject<S> {
                 self.applications[node].proposals.push((place, operation));
             }
             Err(ProposeError::NotLeader(_)) if role != Role::Leader => {}
+            Err(ProposeError::Reconfiguring) if role == Role::Leader => {
+                marks.hit("proposal after a stop-sign");
+            }
             Err(ProposeError::TooLarge) if is_long => {}
             Err(ProposeError::Busy) if role == Role::Leader => marks.hit("too much under way"),
             Err(ProposeError::LogFull) if role == Role::Leader => {
@@ -293,6 +302,32 @@ impl<S: Storage> MultiSubject<S> {
             other => return Err(format!("node {} as {role:?} answers {other:?}", node + 1)),
         }
         Ok(())
+    }
+
+    /// An operator replaces the members, or some of them.
+    fn reconfigure(
+        &mut self,
+        node: usize,
+        machine: &mut MultiPaxos<S>,
+        marks: &mut Marks,
+    ) -> Result<(), String> {
+        let mut members: Vec<bool> =
+            (0..self.applications.len()).map(|_| self.rng.chance(3, 5)).collect();
+        if !members.contains(&true) {
+            let one = self.rng.below(members.len() as u64) as usize;
+            members[one] = true;
+        }
+        let next = Setup::draw_members(&mut self.rng, &members);
+        match machine.reconfigure(next.listed(), next.quorums) {
+            Ok(place) => {
+                marks.hit("members changed");
+                self.changes -= 1;
+                self.oracle.stop_sign(node, place, next);
+                Ok(())
+            }
+            Err(ReconfigureError::Propose(_)) => Ok(()),
+            Err(error) => Err(format!("node {} refuses {next:?}: {error}", node + 1)),
+        }
     }
 
     /// A client reads at a node.
@@ -306,6 +341,9 @@ impl<S: Storage> MultiSubject<S> {
     /// Things that an application at the end of a run has: nothing is open.
     fn is_settled(&self, status: &Status) -> bool {
         let node = status.id.get() as usize - 1;
+        if !self.oracle.setup().has_roles(node, Roles::LEARNER) {
+            return true; // it is no member, and may not know so
+        }
         let here = &self.applications[node];
         let last = self.oracle.last_chosen();
         status.applied == last
@@ -322,12 +360,20 @@ impl<S: Storage> Subject for MultiSubject<S> {
     const ERASES_DISKS: bool = true;
 
     fn new(swarm: &Swarm, mut rng: Rng) -> Self {
-        let setup = Setup::draw_log(&mut rng, swarm.nodes);
-        let config = draw_config(swarm, &mut rng);
         let nodes = swarm.nodes;
+        let change = [0, 0, 30, 200][rng.below(4) as usize];
+        let mut members = vec![true; nodes];
+        if change > 0 {
+            members.iter_mut().skip(1).for_each(|member| *member = rng.chance(3, 5));
+        }
+        let founders = Setup::draw_members(&mut rng, &members);
+        let config = draw_config(swarm, &mut rng);
         Self {
             config,
-            oracle: Oracle::new(setup),
+            change,
+            changes: if change > 0 { 1 + rng.below(8) } else { 0 },
+            oracle: Oracle::new(founders.clone()),
+            founders,
             applications: (0..nodes).map(|_| Application::default()).collect(),
             is_set_up: vec![false; nodes],
             wants_restart: vec![false; nodes],
@@ -344,7 +390,7 @@ impl<S: Storage> Subject for MultiSubject<S> {
             padding: if rng.chance(1, 2) { 0 } else { rng.below(200) },
             snapshot_every: if swarm.small { rng.range(10, 80) } else { rng.range(10, 400) },
             trailing: rng.below(30),
-            erasures: [0, 0, 1, 7][rng.below(4) as usize],
+            erasures: if change > 0 { 0 } else { [0, 0, 1, 7][rng.below(4) as usize] },
             chaos_us: swarm.chaos_us,
             now_us: 0,
             is_healed: false,
@@ -363,9 +409,12 @@ impl<S: Storage> Subject for MultiSubject<S> {
 
     fn boot(&mut self, node: usize) -> Result<MultiPaxos<S>, String> {
         let seed = self.rng.next_u64();
-        let setup = &self.oracle.setup;
-        let members: Vec<Member> = setup.members.clone();
-        let machine = MultiPaxos::new(id(node), members, setup.quorums, self.config, seed);
+        let setup = &self.founders;
+        let machine = if setup.has_roles(node, Roles::LEARNER) {
+            MultiPaxos::new(id(node), setup.listed(), setup.quorums, self.config, seed)
+        } else {
+            MultiPaxos::join(id(node), self.config, seed)
+        };
         let machine = machine.map_err(|e| format!("the drawn configuration is refused: {e}"))?;
         let limit = |limit: Option<usize>| limit.unwrap_or(usize::MAX);
         self.limits[node] = (limit(machine.max_message_len()), limit(machine.max_record_len()));
@@ -382,6 +431,7 @@ impl<S: Storage> Subject for MultiSubject<S> {
             || status.snapshot != disk.snapshot
             || status.compacted != disk.compacted
             || status.commit < disk.commit
+            || status.configuration != disk.configuration
         {
             return Err(format!("node {} restores {status:?}, its disk holds {disk:?}", node + 1));
         }
@@ -398,7 +448,8 @@ impl<S: Storage> Subject for MultiSubject<S> {
             here.load(&bytes)?;
         }
         machine.resume(covers).map_err(|e| format!("node {} cannot resume: {e}", node + 1))?;
-        self.oracle.seen(node, has, status.last);
+        let status = machine.status();
+        self.oracle.seen(node, has, status.last, status.configuration);
         if !self.is_set_up[node] && !self.oracle.is_erased(node) {
             machine.found();
         }
@@ -443,6 +494,10 @@ impl<S: Storage> Subject for MultiSubject<S> {
                     return Err(format!("node {} follows {leader} in {ballot}", node + 1));
                 }
                 None
+            }
+            Event::Reconfigured { .. } => {
+                marks.hit("reconfigured");
+                Some("crash as the configuration changes")
             }
             Event::Leaderless { .. } => {
                 marks.hit("leaderless");
@@ -548,6 +603,10 @@ impl<S: Storage> Subject for MultiSubject<S> {
     }
 
     fn rejected(&mut self, node: usize, why: Rejected, marks: &mut Marks) -> Result<(), String> {
+        if self.change > 0 && why == Rejected::UnknownSender {
+            marks.hit("sender is no member");
+            return Ok(());
+        }
         if why == Rejected::Full {
             marks.hit("message refused: full");
             return Ok(());
@@ -571,7 +630,7 @@ impl<S: Storage> Subject for MultiSubject<S> {
         self.take_violation()?;
         let status = machine.status();
         let promised = (status.promised.round, status.promised.node.get());
-        self.oracle.seen(node, promised, status.last);
+        self.oracle.seen(node, promised, status.last, status.configuration);
         let earlier = self.seen[node].replace(status);
         let violation = |what: &str| Err(format!("node {}: {what}: {status:?}", node + 1));
         if machine.fatal().is_some() {
@@ -588,7 +647,8 @@ impl<S: Storage> Subject for MultiSubject<S> {
                 || status.commit < earlier.commit
                 || status.applied < earlier.applied
                 || status.snapshot < earlier.snapshot
-                || status.compacted < earlier.compacted)
+                || status.compacted < earlier.compacted
+                || status.configuration < earlier.configuration)
         {
             return violation("went back");
         }
@@ -632,6 +692,14 @@ impl<S: Storage> Subject for MultiSubject<S> {
                 self.read(target, machine)?;
             }
         }
+        if self.changes > 0 && !self.is_healed && self.rng.chance(self.change, 10_000) {
+            let drawn = self.rng.below(leaders.len().max(1) as u64) as usize;
+            if let Some(&target) = leaders.get(drawn)
+                && let Some(machine) = access.machine(target)
+            {
+                self.reconfigure(target, machine, &mut marks)?;
+            }
+        }
         if self.rng.chance(self.read, 1_000) {
             let target = self.rng.below(nodes as u64) as usize;
             if let Some(machine) = access.machine(target) {
@@ -664,7 +732,7 @@ impl<S: Storage> Subject for MultiSubject<S> {
 
     fn needs_all_nodes(&self) -> bool {
         let all = self.oracle.remember().count() == self.applications.len();
-        !all || !self.oracle.setup.is_plain()
+        !all || self.change > 0 || !self.oracle.setup().is_plain()
     }
 
     fn format_message(message: &Message<'_>) -> String {
@@ -678,8 +746,16 @@ impl<S: Storage> Subject for MultiSubject<S> {
     fn has_leader(&self, machines: &mut dyn Iterator<Item = &MultiPaxos<S>>) -> bool {
         // one that leads in a lower ballot than somebody has promised is a leader of the past
         let statuses: Vec<Status> = machines.map(|machine| machine.status()).collect();
-        let newest = statuses.iter().map(|status| status.promised).max();
-        statuses.iter().any(|status| status.role == Role::Leader && Some(status.promised) == newest)
+        // those that were removed may have promised more
+        let present = statuses.iter().map(|status| status.configuration).max();
+        let votes = |status: &&Status| {
+            Some(status.configuration) == present && status.roles.contains(Roles::ACCEPTOR)
+        };
+        let newest = statuses.iter().filter(votes).map(|status| status.promised).max();
+        statuses
+            .iter()
+            .filter(votes)
+            .any(|status| status.role == Role::Leader && Some(status.promised) == newest)
     }
 
     fn leader_status(&self, machine: &MultiPaxos<S>) -> Option<LeaderStatus> {
@@ -687,7 +763,7 @@ impl<S: Storage> Subject for MultiSubject<S> {
         let node = status.id.get() as usize - 1;
         // elsewhere fewer nodes than a majority may do, or more be needed
         let majority = self.applications.len() as u64 / 2 + 1;
-        if self.needs_all_nodes() || self.oracle.setup.kind != Kind::Votes([majority; 2]) {
+        if self.needs_all_nodes() || self.oracle.setup().kind != Kind::Votes([majority; 2]) {
             return None;
         }
         let term = status.promised.round << 8 | status.promised.node.get();
