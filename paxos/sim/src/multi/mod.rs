@@ -24,7 +24,7 @@ pub type OnHeap = MultiSubject<Heap>;
 pub type OnInline = MultiSubject<Inline<7, 4096, 96, 100>>;
 
 /// What must happen in a campaign of some length.
-pub const REQUIRED_MARKS: &[
+pub const REQUIRED_MARKS: &[&str] = &[
     "became leader",
     "checkpoint",
     "chosen entries sent",
