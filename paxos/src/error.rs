@@ -52,7 +52,7 @@ impl fmt::Display for ConfigError {
             Self::DuplicateMember(id) => write!(f, "member {id} is listed twice"),
             Self::TooManyMembers => f.write_str("more members than there is room for"),
             Self::Roles => f.write_str(
-                "a node has other roles than its machine; in a log it has all roles, or learns alone",
+                "a node has other roles than its machine; in a log it has all roles, or learns",
             ),
             Self::Quorums => f.write_str("the quorum system is for other acceptors or votes"),
             Self::Timeouts => f.write_str(

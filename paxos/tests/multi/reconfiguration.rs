@@ -542,3 +542,50 @@ fn unknown_sender_is_met_if_its_configuration_is_another_one() {
     let later = now.after(Config::lan().election_us);
     assert_eq!(node.receive(later, NodeId::new(14), heartbeat(2)), Ok(()));
 }
+
+#[test]
+fn epochs_do_not_depend_on_who_else_is_known() {
+    let (mut net, leader) = three(1);
+    let of = net.node(leader).status().promised;
+    let before = net.node(leader).epoch_of(of);
+    let heartbeat = Message::Heartbeat {
+        configuration: 7,
+        promised: ballot(1, 5),
+        leads: false,
+        has_leader: false,
+        hears_you: false,
+        commit: 0,
+        through: 0,
+        last: 0,
+    };
+    let now = net.instant();
+    // its id is below those of all members
+    assert_eq!(net.node(leader).receive(now, NodeId::new(0), heartbeat), Ok(()));
+    assert_eq!(net.node(leader).epoch_of(of), before);
+}
+
+#[test]
+fn late_answers_of_a_node_that_votes_no_more_have_no_effect() {
+    let (mut net, leader) = three(3);
+    let others: Vec<_> = (0..3).filter(|&index| index != leader).collect();
+    change(&mut net, leader, &others);
+    let next = lead(&mut net, &others, 1);
+    let (now, old) = (net.instant(), net.node(next).status().promised);
+    let promise = Message::Promise {
+        ballot: old,
+        from: 1,
+        first: 1,
+        accepted: ballot(0, 0),
+        entries: b"",
+        commit: 0,
+        last: 0,
+    };
+    let answer = Message::Answer { number: 1, promised: old, last: 9 };
+    for message in [promise, answer] {
+        let node = net.node(next);
+        let before = node.status();
+        assert_eq!(node.receive(now, id(leader), message), Ok(()), "{message:?}");
+        assert_eq!(node.status(), before);
+    }
+    assert_eq!(net.node(leader).read(), Err(quorate_log::ReadError::NotAMember));
+}
