@@ -1,13 +1,12 @@
 use core::fmt;
 
 use quorate_core::{
-    DecodeError, Field, Form, Full, List, NodeId, Quorums, Reader, Source, Votes, Wire, Writer,
-    wire,
+    DecodeError, Field, Form, NodeId, Quorums, Reader, Source, Votes, Wire, Writer, wire,
 };
 
+use super::LIMIT;
 use super::work::Work;
-use super::{LIMIT, Storage};
-use crate::{ConfigError, Member, Roles};
+use crate::{Member, Roles};
 
 wire! {
     /// Who keeps the log, from the slot after a [stop-sign](super::EntryKind::StopSign) on: what is in the data of that entry.
@@ -28,12 +27,12 @@ wire! {
 /// Encoded, each is eleven bytes: its roles, its votes in the system that is entered and in the one that is left, and its id, the lowest byte
 /// first.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Members<'a>(&'a [Encoded]);
+pub struct Members<'a>(pub(super) &'a [Encoded]);
 
 /// A member in its encoded form.
 pub(super) type Encoded = [u8; 11];
 
-fn encode(member: Member) -> Encoded {
+pub(super) fn encode(member: Member) -> Encoded {
     let [a, b, c, d, e, f, g, h] = member.id.get().to_le_bytes();
     let mut votes = [0; 2];
     let _ = member.votes.to_slice(&mut votes); // it takes two bytes
@@ -41,7 +40,7 @@ fn encode(member: Member) -> Encoded {
     [member.roles.bits(), new, old, a, b, c, d, e, f, g, h]
 }
 
-fn decode(encoded: &Encoded) -> Member {
+pub(super) fn decode(encoded: &Encoded) -> Member {
     let &[roles, new, old, a, b, c, d, e, f, g, h] = encoded;
     let id = NodeId::new(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
     Member { id, roles: Roles::of(roles), votes: Votes::joint(old, new) }
@@ -141,59 +140,4 @@ impl<'a> Configuration<'a> {
 /// A node votes and may lead, or it learns.
 pub(super) const fn is_sound_role(roles: Roles) -> bool {
     !roles.contains(Roles::ACCEPTOR) && roles.contains(Roles::LEARNER) || roles.contains(Roles::ALL)
-}
-
-/// A configuration that is kept.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Kept<S: Storage> {
-    pub(super) number: u64,
-    quorums: Quorums,
-    members: S::Configuration,
-}
-
-impl<S: Storage> Kept<S> {
-    /// The founders', of which nothing needs to be kept: they are known from elsewhere.
-    pub(super) fn founders(limit: usize) -> Self {
-        let members = S::Configuration::with_limit(limit);
-        Self { number: 0, quorums: Quorums::majority(1), members }
-    }
-
-    pub(super) fn of(configuration: Configuration<'_>, limit: usize) -> Result<Self, Full> {
-        let mut members = S::Configuration::with_limit(limit);
-        members.extend_from_slice(configuration.members.0)?;
-        Ok(Self { number: configuration.number, quorums: configuration.quorums, members })
-    }
-
-    pub(super) fn get(&self) -> Configuration<'_> {
-        let (number, quorums) = (self.number, self.quorums);
-        Configuration { number, quorums, members: Members(&self.members) }
-    }
-
-    /// The next configuration, as somebody asks for it.
-    pub(super) fn next(
-        number: u64,
-        members: impl IntoIterator<Item = Member>,
-        quorums: Quorums,
-        limit: usize,
-    ) -> Result<Self, ConfigError> {
-        let mut list = S::Configuration::with_limit(limit);
-        for member in members {
-            if list.iter().any(|other| decode(other).id == member.id) {
-                return Err(ConfigError::DuplicateMember(member.id));
-            }
-            if !is_sound_role(member.roles) {
-                return Err(ConfigError::Roles);
-            }
-            list.push(encode(member)).map_err(|Full| ConfigError::TooManyMembers)?;
-            let mut at = list.len().saturating_sub(1);
-            while let Some([before, last]) = list.get_mut(at.saturating_sub(1)..=at)
-                && decode(before).id > decode(last).id
-            {
-                core::mem::swap(before, last);
-                at = at.saturating_sub(1);
-            }
-        }
-        let next = Self { number, quorums, members: list };
-        if next.get().is_valid() { Ok(next) } else { Err(ConfigError::Quorums) }
-    }
 }

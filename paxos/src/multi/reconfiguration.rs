@@ -12,8 +12,8 @@
 use quorate_core::{Corrupt, Fatal, Full, Instant, List, NodeId, Quorums, Rejected};
 use quorate_log::Proposal;
 
-use super::configuration::Kept;
 use super::entry::{self, EntryKind};
+use super::kept::Kept;
 use super::peer::Due;
 use super::work::Work;
 use super::{

@@ -246,11 +246,10 @@ impl<S: Storage> Slots<S> {
         if rest.is_empty() {
             return Ok(put);
         }
-        if slot <= self.log.last() {
-            if self.runs.is_too_much((slot, end), ballot, self.log.last()) {
-                put.full = true;
-                return Ok(put);
-            }
+        let last = self.log.last();
+        if slot <= last && self.runs.is_too_much((slot, end), ballot, last) {
+            put.full = true;
+            return Ok(put);
         }
         if slot > succ(self.log.last()) {
             let first_hole = succ(self.log.last());

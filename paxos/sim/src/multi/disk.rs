@@ -63,7 +63,9 @@ impl Disk {
                 self.snapshot = *slot;
                 let chosen = self.commit;
                 self.commit = self.commit.max(*slot);
-                self.end_configurations(chosen, &[]);
+                if arriving != *slot {
+                    self.end_configurations(chosen, &[]);
+                }
                 self.compacted = self.compacted.max(*compacted);
                 self.votes = self.votes.split_off(&(self.compacted + 1));
             }
