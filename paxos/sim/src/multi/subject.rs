@@ -402,9 +402,11 @@ impl<S: Storage> Subject for MultiSubject<S> {
         }
     }
 
-    /// The longest wait of an election: until a link counts as down, and as long again at random.
+    /// The longest wait of an election: until a link counts as down, and as long again at random. Where members change, twice that: those of
+    /// the next configuration must learn of it first, which may take a snapshot.
     fn timeout_us(&self) -> u64 {
-        2 * self.config.election_us
+        let elections = if self.change > 0 { 4 } else { 2 };
+        elections * self.config.election_us
     }
 
     fn boot(&mut self, node: usize) -> Result<MultiPaxos<S>, String> {
