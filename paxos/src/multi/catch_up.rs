@@ -188,11 +188,8 @@ impl<S: Storage> MultiPaxos<S> {
         (offset, done, data): (u64, bool, &[u8]),
         configuration: Option<Configuration<'_>>,
     ) -> Result<(), Rejected> {
-        if configuration.is_some_and(|configuration| !configuration.is_valid()) {
+        if S::CHANGES && configuration.is_some_and(|configuration| !configuration.is_valid()) {
             return Err(Rejected::Malformed);
-        }
-        if !S::CHANGES && configuration.is_some() {
-            return Err(Rejected::Full);
         }
         if snapshot == 0 || (data.is_empty() && !done) {
             return Err(Rejected::Malformed);

@@ -3,7 +3,7 @@ use core::fmt;
 use quorate_core::{DecodeError, Reader, Rejected, Writer};
 use quorate_log::MAX_HEADER_LEN;
 
-use super::{Configuration, Slot, succ};
+use super::{Configuration, Slot, Storage, succ};
 
 /// One entry of the log.
 ///
@@ -159,13 +159,13 @@ pub(super) struct Run {
 
 /// Checks that `bytes` are whole entries that may be voted for, with at most so many bytes of data each.
 #[inline]
-pub(super) fn check(bytes: &[u8], max_len: usize) -> Result<Run, Rejected> {
+pub(super) fn check<S: Storage>(bytes: &[u8], max_len: usize) -> Result<Run, Rejected> {
     let (mut longest, mut members) = (0, None);
     let count = check_kinds(bytes, |header, entry| {
         longest = longest.max(header.len);
         match header.kind {
             EntryKind::Hole => false,
-            EntryKind::StopSign => count_members(entry, &mut members),
+            EntryKind::StopSign => count_members::<S>(entry, &mut members),
             _ => true,
         }
     });
@@ -174,17 +174,21 @@ pub(super) fn check(bytes: &[u8], max_len: usize) -> Result<Run, Rejected> {
 }
 
 /// Checks that `bytes` are whole entries, which may be holes.
-pub(super) fn check_restored(bytes: &[u8]) -> Result<Run, DecodeError> {
+pub(super) fn check_restored<S: Storage>(bytes: &[u8]) -> Result<Run, DecodeError> {
     let mut members = None;
     let count = check_kinds(bytes, |header, entry| {
-        header.kind != EntryKind::StopSign || count_members(entry, &mut members)
+        header.kind != EntryKind::StopSign || count_members::<S>(entry, &mut members)
     })?;
     Ok(Run { count, members })
 }
 
 /// Whether a stop-sign says what could be a configuration.
 #[cold]
-fn count_members(entry: &[u8], most: &mut Option<usize>) -> bool {
+fn count_members<S: Storage>(entry: &[u8], most: &mut Option<usize>) -> bool {
+    if !S::CHANGES {
+        *most = Some(usize::MAX); // more than there is room for
+        return true;
+    }
     let data =
         quorate_log::Entries::<Header>::new(0, 1, entry).iter().next().map(|entry| entry.data);
     let configuration = Configuration::check(data.unwrap_or_default());

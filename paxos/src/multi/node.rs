@@ -469,6 +469,7 @@ impl<S: Storage> MultiPaxos<S> {
             Message::Chunk { snapshot, offset, done, data } => {
                 self.on_chunk(index, snapshot, (offset, done, data), None)
             }
+            Message::LastChunk { .. } if !S::CHANGES => Err(Rejected::Full),
             Message::LastChunk { snapshot, offset, configuration, quorums, members, data } => {
                 let configuration = Configuration { number: configuration, quorums, members };
                 self.on_chunk(index, snapshot, (offset, true, data), Some(configuration))
@@ -520,7 +521,7 @@ impl<S: Storage> MultiPaxos<S> {
         (ballot, then): (Ballot, Ballots<'_>),
         (commit, entries): (Slot, &[u8]),
     ) -> Result<(), Corrupt> {
-        let run = entry::check_restored(entries).map_err(|_| Corrupt::Malformed)?;
+        let run = entry::check_restored::<S>(entries).map_err(|_| Corrupt::Malformed)?;
         let count = run.count;
         let last = first.saturating_add(count).saturating_sub(1);
         let is_number = first > 0 && count > 0 && last < LIMIT && commit <= last;

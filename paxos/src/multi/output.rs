@@ -344,7 +344,9 @@ impl<S: Storage> MultiPaxos<S> {
                 let entries = self.slots.slice(span).bytes();
                 Message::Chosen { first: span.first(), commit, entries }
             }
-            Draft::Part { slot, offset, done: true } if self.reconfiguration.base.number > 0 => {
+            Draft::Part { slot, offset, done: true }
+                if S::CHANGES && self.reconfiguration.base.number > 0 =>
+            {
                 let Configuration { number, quorums, members } = self.reconfiguration.base.get();
                 Message::LastChunk {
                     snapshot: slot,

@@ -180,7 +180,7 @@ impl<S: Storage> MultiPaxos<S> {
     /// Looks at entries of a peer, before any of them is taken.
     #[inline]
     pub(super) fn check_entries(&mut self, entries: &[u8]) -> Result<u64, Rejected> {
-        let run = entry::check(entries, self.config.max_entry_bytes)?;
+        let run = entry::check::<S>(entries, self.config.max_entry_bytes)?;
         if let Some(members) = run.members {
             if !S::CHANGES || members > self.most_members() {
                 return Err(Rejected::Full);
@@ -276,6 +276,9 @@ impl<S: Storage> MultiPaxos<S> {
 
     /// A node that is not known, in another configuration: one of both has something that the other one lacks.
     pub(super) fn meet(&mut self, from: NodeId, message: &Message<'_>) -> Result<usize, Rejected> {
+        if !S::CHANGES {
+            return Err(Rejected::UnknownSender);
+        }
         let is_sound = match *message {
             Message::Heartbeat { configuration, promised, commit, last, .. } => {
                 let is_foreign = configuration != self.reconfiguration.number;
@@ -284,7 +287,7 @@ impl<S: Storage> MultiPaxos<S> {
             }
             _ => false,
         };
-        if !S::CHANGES || !is_sound {
+        if !is_sound {
             return Err(Rejected::UnknownSender);
         }
         if self.group.len() >= self.most_members() {
@@ -455,6 +458,9 @@ impl<S: Storage> MultiPaxos<S> {
 
     /// What a checkpoint says of configurations: before the snapshot, and after it.
     pub(super) fn configuration_records(&self) -> (Option<Record<'_>>, Option<Record<'_>>) {
+        if !S::CHANGES {
+            return (None, None);
+        }
         let base = &self.reconfiguration.base;
         let base = (base.number > 0).then(|| record(self.slots.snapshot(), base));
         let arriving = self.reconfiguration.arriving.as_ref();
@@ -466,12 +472,15 @@ impl<S: Storage> MultiPaxos<S> {
         slot: Slot,
         configuration: Configuration<'_>,
     ) -> Result<(), Corrupt> {
+        if !S::CHANGES {
+            return Err(Corrupt::Full);
+        }
         let is_founders = configuration.number == 0;
         if slot == 0 || slot >= LIMIT || !(is_founders || configuration.is_valid()) {
             return Err(Corrupt::Malformed);
         }
         let limit = self.most_members();
-        if !S::CHANGES || configuration.members.len() > limit {
+        if configuration.members.len() > limit {
             return Err(Corrupt::Full);
         }
         let kept = match is_founders {

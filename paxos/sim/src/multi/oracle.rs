@@ -268,11 +268,9 @@ impl Oracle {
             }
         }
         let own = record.ballot();
-        if own.1 == name as u64
-            && own > self.disks[node].promised
-            && !self.ballots.contains_key(&own)
-        {
-            self.use_ballot(node, own, self.present[node])?;
+        if own.1 == name as u64 && own > self.disks[node].promised {
+            // one that an earlier life of the node had in mind was told to nobody
+            self.ballots.insert(own, self.present[node]);
         }
         match record {
             Written::Accepted { commit, votes } => {
