@@ -3,7 +3,7 @@ use core::fmt;
 use quorate_core::{DecodeError, Reader, Rejected, Writer};
 use quorate_log::MAX_HEADER_LEN;
 
-use super::{Configuration, Slot, Storage, succ};
+use super::{Configuration, Slot, succ};
 
 /// One entry of the log.
 ///
@@ -158,14 +158,14 @@ pub(super) struct Run {
 }
 
 /// Checks that `bytes` are whole entries that may be voted for, with at most so many bytes of data each.
-#[inline]
-pub(super) fn check<S: Storage>(bytes: &[u8], max_len: usize) -> Result<Run, Rejected> {
+#[inline(always)]
+pub(super) fn check(bytes: &[u8], max_len: usize, changes: bool) -> Result<Run, Rejected> {
     let (mut longest, mut members) = (0, None);
     let count = check_kinds(bytes, |header, entry| {
         longest = longest.max(header.len);
         match header.kind {
             EntryKind::Hole => false,
-            EntryKind::StopSign => count_members::<S>(entry, &mut members),
+            EntryKind::StopSign => count_members(entry, changes, &mut members),
             _ => true,
         }
     });
@@ -174,21 +174,28 @@ pub(super) fn check<S: Storage>(bytes: &[u8], max_len: usize) -> Result<Run, Rej
 }
 
 /// Checks that `bytes` are whole entries, which may be holes.
-pub(super) fn check_restored<S: Storage>(bytes: &[u8]) -> Result<Run, DecodeError> {
+#[inline(always)]
+pub(super) fn check_restored(bytes: &[u8], changes: bool) -> Result<Run, DecodeError> {
     let mut members = None;
     let count = check_kinds(bytes, |header, entry| {
-        header.kind != EntryKind::StopSign || count_members::<S>(entry, &mut members)
+        header.kind != EntryKind::StopSign || count_members(entry, changes, &mut members)
     })?;
     Ok(Run { count, members })
 }
 
 /// Whether a stop-sign says what could be a configuration.
-#[cold]
-fn count_members<S: Storage>(entry: &[u8], most: &mut Option<usize>) -> bool {
-    if !S::CHANGES {
+/// Where members never change, the compiler knows, and what a stop-sign says is not looked at: it is refused.
+#[inline(always)]
+fn count_members(entry: &[u8], changes: bool, most: &mut Option<usize>) -> bool {
+    if !changes {
         *most = Some(usize::MAX); // more than there is room for
         return true;
     }
+    count_listed(entry, most)
+}
+
+#[cold]
+fn count_listed(entry: &[u8], most: &mut Option<usize>) -> bool {
     let data =
         quorate_log::Entries::<Header>::new(0, 1, entry).iter().next().map(|entry| entry.data);
     let configuration = Configuration::check(data.unwrap_or_default());

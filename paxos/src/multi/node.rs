@@ -521,7 +521,7 @@ impl<S: Storage> MultiPaxos<S> {
         (ballot, then): (Ballot, Ballots<'_>),
         (commit, entries): (Slot, &[u8]),
     ) -> Result<(), Corrupt> {
-        let run = entry::check_restored::<S>(entries).map_err(|_| Corrupt::Malformed)?;
+        let run = entry::check_restored(entries, S::CHANGES).map_err(|_| Corrupt::Malformed)?;
         let count = run.count;
         let last = first.saturating_add(count).saturating_sub(1);
         let is_number = first > 0 && count > 0 && last < LIMIT && commit <= last;

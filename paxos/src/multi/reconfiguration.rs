@@ -180,7 +180,7 @@ impl<S: Storage> MultiPaxos<S> {
     /// Looks at entries of a peer, before any of them is taken.
     #[inline]
     pub(super) fn check_entries(&mut self, entries: &[u8]) -> Result<u64, Rejected> {
-        let run = entry::check::<S>(entries, self.config.max_entry_bytes)?;
+        let run = entry::check(entries, self.config.max_entry_bytes, S::CHANGES)?;
         if let Some(members) = run.members {
             if !S::CHANGES || members > self.most_members() {
                 return Err(Rejected::Full);
