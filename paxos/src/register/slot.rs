@@ -231,8 +231,10 @@ impl<S: Storage> Slot<S> {
             }
         }
         let is_made = self.apply(changes, scratch);
-        if !is_made && self.best.is_zero() && !self.collects {
-            return Verdict::Nothing(self.verdict); // nothing was chosen in a lower ballot, and nothing will be
+        // Nothing was chosen in a lower ballot, and nothing will be. But what an attempt left with an acceptor may be taken up by another
+        // proposer, in a higher ballot: after an attempt, what is known is accepted again, and stands above that.
+        if !is_made && self.best.is_zero() && !self.collects && self.first.is_zero() {
+            return Verdict::Nothing(self.verdict);
         }
         Verdict::Accept(is_made)
     }

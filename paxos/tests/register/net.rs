@@ -2,14 +2,35 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use quorate_core::{Declared, Instant, Machine, NodeId, Output, Quorums, Ticket, Wire};
+use quorate_core::{Declared, Instant, List, Machine, NodeId, Output, Quorums, Ticket, Wire};
 use quorate_paxos::register::{
-    Attempt, Change, Config, Event, Inline, Message, NoChanges, Outcome, Record, Register, Request,
+    Attempt, Change, Changes, Config, Effect, Event, Inline, Message, Outcome, Record, Register,
+    Request,
 };
 use quorate_paxos::{Ballot, Member};
 
 pub(crate) type Storage = Inline<7, 8, 4, 8, 8>;
-pub(crate) type Node = Register<Storage>;
+pub(crate) type Node = Register<Storage, IfPresent>;
+
+/// Number 17 sets a value if there is one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct IfPresent;
+
+impl Changes for IfPresent {
+    fn apply<V: List<u8>>(
+        &self,
+        number: u16,
+        argument: &[u8],
+        present: Option<&[u8]>,
+        out: &mut V,
+    ) -> Effect {
+        let is_meant = number == 17 && present.is_some();
+        match is_meant && out.extend_from_slice(argument).is_ok() {
+            true => Effect::Set,
+            false => Effect::Refuse,
+        }
+    }
+}
 
 /// A message under way.
 #[derive(Clone, PartialEq, Debug)]
@@ -84,7 +105,7 @@ impl Net {
     pub(crate) fn fresh(&mut self, id: u64) -> Node {
         self.lives += 1;
         let (config, seed) = (Config::lan(), id + 100 * self.lives);
-        Node::new(NodeId::new(id), &self.members, self.quorums, config, NoChanges, seed).unwrap()
+        Node::new(NodeId::new(id), &self.members, self.quorums, config, IfPresent, seed).unwrap()
     }
 
     /// A node is set up.

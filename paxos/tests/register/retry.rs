@@ -1,5 +1,6 @@
 //! A change whose outcome is not known is never applied twice, and never said to have failed when it was applied.
 
+use quorate_core::Quorums;
 use quorate_paxos::Ballot;
 use quorate_paxos::register::{Attempt, Cancelled, Change, Outcome};
 
@@ -266,4 +267,33 @@ fn request_that_ends_at_once_makes_way_for_the_next_one() {
     assert_eq!(answers[&first].0, Outcome::Applied);
     assert_eq!(answers[&ends_at_once].0, Outcome::Unknown);
     assert!(answers.contains_key(&last), "it waits for ever");
+}
+
+/// Where one acceptor is a quorum of phase 1, an attempt may be with an acceptor of which another proposer knows nothing: that it is refused
+/// there is told only when nobody can take the attempt up any more.
+#[test]
+fn change_is_refused_when_no_attempt_can_be_taken_up() {
+    let mut net = Net::with(2, Quorums::flexible(2, 1, 2).unwrap());
+    let change = Change::Other { number: 17, argument: b"new" };
+    // nothing that node 1 says arrives: its own acceptor alone has a value, and then what the change makes of it
+    net.submit(1, b"k", A);
+    net.sync_all();
+    net.crash(1);
+    net.in_flight.clear();
+    net.restart(1);
+    let request = net.submit(1, b"k", change);
+    net.sync_all();
+    let attempt = net.hosts[&1].attempts[&request];
+    net.crash(1);
+    net.in_flight.clear();
+    // the client asks node 2, whose acceptor has nothing
+    let now = net.now;
+    let request = net.node(2).retry(now, b"k", change, attempt).unwrap();
+    net.poll(2);
+    net.sync_all();
+    assert_eq!(net.hosts[&2].answers.get(&request), None, "it could be taken up at node 1");
+    net.restart(1);
+    let (outcome, _, value) = net.answer(2, request);
+    assert_eq!((outcome, value), (Outcome::Refused, None));
+    assert_eq!(net.read(1), None);
 }
