@@ -22,7 +22,7 @@ fn random_inputs_pass() {
     let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
     let mut rng = Rng::new(1);
     let mut outcomes = Outcomes::default();
-    for round in 0..rounds.unwrap_or(4_000) {
+    for round in 0..rounds.unwrap_or(12_000) {
         let len = rng.below(300) as usize;
         let data: Vec<u8> = (0..len).map(|_| rng.next_u64() as u8).collect();
         hostile::decode(&data).unwrap_or_else(|what| panic!("round {round}: {what}\n{data:?}"));
