@@ -84,8 +84,17 @@ impl Bug {
 
     /// Applies the patch to the copy.
     pub(crate) fn plant(&self, scratch: &Scratch) -> Outcome {
+        self.apply(scratch, &[])
+    }
+
+    /// Whether the patch would apply to the copy, which stays as it is.
+    pub(crate) fn fits(&self, scratch: &Scratch) -> Outcome {
+        self.apply(scratch, &["--check"])
+    }
+
+    fn apply(&self, scratch: &Scratch, options: &[&str]) -> Outcome {
         // one line of context is enough: the lines that a bug changes must be there anyway
-        let apply = scratch.git().args(["apply", "-p1", "-C1"]).arg(&self.path);
+        let apply = scratch.git().args(["apply", "-p1", "-C1"]).args(options).arg(&self.path);
         let (applied, _, text) = apply.try_read()?;
         if applied {
             return Ok(());

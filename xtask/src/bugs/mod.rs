@@ -1,4 +1,5 @@
 mod bug;
+mod check;
 mod result;
 mod sample;
 
@@ -38,7 +39,8 @@ nothing.
     cargo xtask bugs --seeds 500     another budget of seeds for each (40000 unless told)
     cargo xtask bugs --list          names and the rules they break, without running anything
     cargo xtask bugs --check         only whether each patch applies and compiles; CI runs this for
-                                     all of them, as a sample would come across a stale one by luck
+                                     all of them, as a sample would come across a stale one by luck.
+                                     Patches that fit into one copy are compiled together
     cargo xtask bugs --sample        as many of each crate as 60 seconds allow, in an order that
                                      the commit determines; CI runs this
     cargo xtask bugs --budget 300    the same with so many seconds
@@ -116,7 +118,7 @@ fn run(args: &[String]) -> Outcome {
     }
     let bugs = Bug::load(&filter)?;
     if check_only {
-        return compile(&bugs);
+        return check::run(&bugs);
     }
     let order = order.unwrap_or_else(commit::number);
     let mut wrong = Vec::new();
@@ -148,30 +150,6 @@ fn list() -> Outcome {
         println!("{:<32} {}", bug.name, bug.rule);
     }
     Ok(())
-}
-
-/// Plants one bug after the other and lets the compiler look at each, without building anything; in CI at a third of them, which the
-/// commit determines.
-fn compile(bugs: &[Bug]) -> Outcome {
-    let scratch = Scratch::new("bugs-check")?;
-    let mut wrong = Vec::new();
-    let (is_sample, order) = (std::env::var_os("CI").is_some(), crate::commit::number());
-    let is_compiled =
-        |bug: &Bug| !is_sample || crate::rank::rank(order, &bug.name).is_multiple_of(3);
-    let compiled = bugs.iter().filter(|bug| is_compiled(bug)).count();
-    println!("planting {} bugs, one at a time, and compiling {compiled}", bugs.len());
-    for bug in bugs {
-        scratch.reset()?;
-        let checked = bug.plant(&scratch).and_then(|()| {
-            if is_compiled(bug) { cargo("check", &scratch).read().map(|_| ()) } else { Ok(()) }
-        });
-        if let Err(failure) = checked {
-            println!("{:<34} is stale", bug.name);
-            wrong.push(format!("{}: {failure}", bug.name));
-        }
-    }
-    println!("{} of {} planted bugs are good", bugs.len() - wrong.len(), bugs.len());
-    if wrong.is_empty() { Ok(()) } else { Err(Failure::failed(wrong.join("\n"))) }
 }
 
 fn open(name: Option<&String>) -> Outcome {
