@@ -20,6 +20,12 @@ pub struct Rules {
     pub one: usize,
     /// A quorum of phase 2.
     pub two: usize,
+    /// A promise may tell of another acceptor's vote instead of the acceptor's own, if that is in a higher ballot, as the candidates of a
+    /// log do, which keep what they were told.
+    ///
+    /// Lamport's specification does not have this. It is as safe: if a quorum voted for a value in a ballot, then each quorum of promises of
+    /// a later one has a member that did, and it tells of that vote or of one in a ballot between, which is for the same value.
+    pub hears_of_votes: bool,
 }
 
 /// A message, which is sent once and may arrive at any time.
@@ -85,6 +91,44 @@ impl<B: Number, V: Number> State<B, V> {
         Ok(())
     }
 
+    /// Takes all steps that were not taken before, those of each list in its order: first what needs nothing, and then whatever is allowed.
+    ///
+    /// # Errors
+    ///
+    /// Why some cannot be taken, or that two values were chosen.
+    #[cfg(feature = "model")]
+    pub(crate) fn take(
+        &mut self,
+        mut lists: Vec<VecDeque<Said<B, V>>>,
+        rules: &Rules,
+    ) -> Result<(), String> {
+        loop {
+            let (mut why, mut took) = (None, false);
+            for list in &mut lists {
+                while let Some(step) = list.front() {
+                    let is_proposed = matches!(step, Said::OneA(_) | Said::TwoA(..));
+                    if !(is_proposed && self.has_said(*step))
+                        && let Err(what) = self.step(*step, rules)
+                    {
+                        why = Some(what);
+                        break;
+                    }
+                    list.pop_front();
+                    took = true;
+                }
+            }
+            match why {
+                None => break,
+                Some(why) if !took => return Err(format!("no step of the algorithm: {why}")),
+                Some(_) => {}
+            }
+        }
+        if self.chosen(rules).len() > 1 {
+            return Err("two values were chosen".into());
+        }
+        Ok(())
+    }
+
     /// Whether this step is allowed, and why not.
     fn allows(&self, what: Said<B, V>, rules: &Rules) -> Result<(), &'static str> {
         match what {
@@ -96,7 +140,8 @@ impl<B: Number, V: Number> State<B, V> {
                 if self.promised[acceptor] >= Some(ballot) {
                     return Err("it has promised that ballot, or a higher one");
                 }
-                if self.voted[acceptor] != vote {
+                let is_heard = rules.hears_of_votes && self.may_hear_of(acceptor, ballot, vote);
+                if self.voted[acceptor] != vote && !is_heard {
                     return Err("that is not its vote");
                 }
                 Ok(())
@@ -122,6 +167,15 @@ impl<B: Number, V: Number> State<B, V> {
                 Ok(())
             }
         }
+    }
+
+    /// Whether another acceptor has voted so, later than this one, and before the ballot.
+    fn may_hear_of(&self, acceptor: usize, ballot: B, vote: Option<(B, V)>) -> bool {
+        let own = self.voted[acceptor].map(|(ballot, _)| ballot);
+        vote.is_some_and(|(voted, value)| {
+            let has_voted = |at: usize| self.has_said(Said::TwoB(at, voted, value));
+            Some(voted) > own && voted < ballot && (0..self.voted.len()).any(has_voted)
+        })
     }
 
     /// Whether a quorum has promised the ballot, and of those promises the highest vote, if there is one, is for the value.
@@ -177,6 +231,10 @@ pub fn explore(rules: &Rules, ballots: &[u8], values: &[u8]) -> (usize, bool) {
             steps.extend(values.iter().map(|value| Said::TwoA(ballot, *value)));
             for acceptor in 0..rules.acceptors {
                 steps.push(Said::OneB(acceptor, ballot, state.vote(acceptor)));
+                if rules.hears_of_votes {
+                    let votes = ballots.iter().flat_map(|b| values.iter().map(|v| (*b, *v)));
+                    steps.extend(votes.map(|vote| Said::OneB(acceptor, ballot, Some(vote))));
+                }
                 steps.extend(values.iter().map(|value| Said::TwoB(acceptor, ballot, *value)));
             }
         }

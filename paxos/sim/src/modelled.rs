@@ -46,7 +46,12 @@ impl ModelledSynod {
     }
 
     fn rules(&self) -> Rules {
-        Rules { acceptors: self.acceptors(), one: self.one.into(), two: self.two.into() }
+        Rules {
+            acceptors: self.acceptors(),
+            one: self.one.into(),
+            two: self.two.into(),
+            hears_of_votes: false,
+        }
     }
 
     fn members(&self) -> Vec<Member> {
@@ -219,39 +224,6 @@ pub struct Mapped {
     disks: Vec<usize>,
 }
 
-impl Mapped {
-    /// Takes all steps, those of each list in its order: first what needs nothing, and then whatever is allowed.
-    fn take(&mut self, mut lists: Vec<VecDeque<Sent>>, rules: &Rules) -> Result<(), String> {
-        let state = self.state.get_or_insert_with(|| State::new(rules));
-        loop {
-            let (mut why, mut took) = (None, false);
-            for list in &mut lists {
-                while let Some(step) = list.front() {
-                    match state.step(*step, rules) {
-                        Ok(()) => {
-                            list.pop_front();
-                            took = true;
-                        }
-                        Err(what) => {
-                            why = Some(what);
-                            break;
-                        }
-                    }
-                }
-            }
-            match why {
-                None => break,
-                Some(why) if !took => return Err(format!("no step of the algorithm: {why}")),
-                Some(_) => {}
-            }
-        }
-        if state.chosen(rules).len() > 1 {
-            return Err("two values were chosen".into());
-        }
-        Ok(())
-    }
-}
-
 impl Modelled for ModelledSynod {
     type Machine = Watched;
     type Command = ();
@@ -332,8 +304,8 @@ impl Modelled for ModelledSynod {
                 }
             }
         }
-        memory.take(lists, &rules)?;
-        let state = memory.state.as_ref().ok_or("no state")?;
+        let state = memory.state.get_or_insert_with(|| State::new(&rules));
+        state.take(lists, &rules)?;
         match sent.into_iter().find(|what| !state.has_said(*what)) {
             Some(what) => Err(format!("{what:?} was sent, and is on no disk")),
             None => Ok(()),

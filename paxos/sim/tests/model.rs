@@ -6,8 +6,12 @@ use quorate_paxos_sim::abstract_paxos::{Rules, explore as explore_abstract};
 use quorate_paxos_sim::{Layout, ModelledSynod};
 use quorate_sim::model::{Bounds, explore};
 
+const fn rules(acceptors: usize, one: usize, two: usize) -> Rules {
+    Rules { acceptors, one, two, hears_of_votes: false }
+}
+
 fn states(acceptors: usize, one: usize, two: usize, values: &[u8]) -> usize {
-    let (states, disagree) = explore_abstract(&Rules { acceptors, one, two }, &[0, 1], values);
+    let (states, disagree) = explore_abstract(&rules(acceptors, one, two), &[0, 1], values);
     assert!(!disagree, "two values were chosen with quorums of {one} and {two} of {acceptors}");
     states
 }
@@ -26,8 +30,7 @@ fn abstract_algorithm_has_so_many_states() {
 #[test]
 fn quorums_that_do_not_meet_choose_two_values() {
     for (one, two) in [(1, 1), (2, 1), (1, 2)] {
-        let rules = Rules { acceptors: 3, one, two };
-        assert!(explore_abstract(&rules, &[0, 1], &[1, 2]).1, "{one} and {two} of 3");
+        assert!(explore_abstract(&rules(3, one, two), &[0, 1], &[1, 2]).1, "{one} and {two} of 3");
     }
 }
 

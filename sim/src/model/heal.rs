@@ -25,6 +25,11 @@ impl<M: Modelled> System<M> {
         model.healed(&system.nodes).map_err(|e| format!("it was, but does not stay so: {e}"))
     }
 
+    /// Nothing goes wrong for so long.
+    pub(crate) fn warm_up(&mut self, model: &M, us: u64) -> Result<(), String> {
+        self.run(model, us, DeliveryOrder::First, false)
+    }
+
     fn run(
         &mut self,
         model: &M,

@@ -59,6 +59,11 @@ pub trait Modelled: Sized + Sync + Send {
         Vec::new()
     }
 
+    /// For how long, in µs, nodes run before anything is explored: messages arrive at once, writes are durable, clocks run evenly.
+    fn warm_up_us(&self) -> u64 {
+        0
+    }
+
     /// Whether a node may crash. Of a crash it knows only what it finds on its disk.
     fn may_crash(&self, _node: usize) -> bool {
         true

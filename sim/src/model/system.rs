@@ -98,6 +98,11 @@ impl<M: Modelled> System<M> {
         for node in 0..model.nodes() {
             system.step(|system| system.restart(model, node));
         }
+        if model.warm_up_us() > 0 {
+            system.remaining.in_flight = 0;
+            system.step(|system| system.warm_up(model, model.warm_up_us()));
+            system.remaining.in_flight = bounds.in_flight;
+        }
         system
     }
 

@@ -9,10 +9,14 @@
 mod application;
 mod disk;
 pub mod hostile;
+#[cfg(feature = "model")]
+mod modelled;
 mod oracle;
 mod parse;
 mod subject;
 
+#[cfg(feature = "model")]
+pub use modelled::ModelledMulti;
 pub use subject::MultiSubject;
 
 use quorate_paxos::{Heap, multi::Inline};

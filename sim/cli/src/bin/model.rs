@@ -7,6 +7,7 @@ use quorate_core::{Drift, NodeId};
 use quorate_election::ring::{ChangRoberts, Collecting, HirschbergSinclair};
 use quorate_election::{Bully, Config, Inline, Mode, Ring, Takeover};
 use quorate_election_sim::{ElectionMachine, ModelledElection};
+use quorate_paxos_sim::multi::ModelledMulti;
 use quorate_paxos_sim::{Layout, ModelledSynod};
 use quorate_raft::Change;
 use quorate_raft_sim::{ModelledRaft, Request};
@@ -42,7 +43,7 @@ const FEW: Bounds = Bounds {
 const TWO: Bounds = Bounds { in_flight: 2, ..FEW };
 
 /// The models: each name of a case begins with one.
-const MODELS: &[&str] = &["bully", "ring", "raft", "paxos", "quorum", "migration"];
+const MODELS: &[&str] = &["bully", "ring", "raft", "paxos", "multi", "quorum", "migration"];
 
 /// What is explored: a name, the nodes, how they behave, and what may happen.
 const CASES: &[(&str, usize, Explore, Config, Bounds)] = &[
@@ -105,6 +106,21 @@ const PAXOS: &[(&str, Layout, (u8, u8), Bounds)] = &[
 /// Two nodes propose at any time; disks are slow.
 const DUEL: Bounds =
     Bounds { timeouts: 0, crashes: 0, commands: 2, in_flight: 2, slow_disks: true, ..FEW };
+
+/// A log: nodes, the sizes of quorums, the commands of each leader, and what may happen. Each slot must be one decision of the abstract
+/// algorithm.
+const MULTI: &[(&str, ModelledMulti, Bounds)] = &[
+    ("multi", LOG_OF_3, Bounds { in_flight: 4, ..LOG }),
+    ("multi three candidates", LOG_OF_3, Bounds { timeouts: 3, in_flight: 3, ..LOG }),
+    ("multi crash", LOG_OF_3, Bounds { timeouts: 2, in_flight: 3, crashes: 1, ..LOG }),
+    ("multi again", LOG_OF_3, Bounds { timeouts: 4, ..LOG }),
+    ("multi crash again", LOG_OF_3, Bounds { timeouts: 3, crashes: 1, ..LOG }),
+];
+const LOG_OF_3: ModelledMulti = ModelledMulti { nodes: 3, one: 2, two: 2, proposals: 1 };
+
+/// Two nodes may become candidates, and propose if they lead; disks are slow.
+const LOG: Bounds =
+    Bounds { timeouts: 2, crashes: 0, commands: 2, in_flight: 2, slow_disks: true, ..FEW };
 
 /// Every message arrives some time, or later than anybody looks. Clients give as many commands as they have.
 const QUIET: Bounds = Bounds { timeouts: 0, crashes: 0, commands: u8::MAX, in_flight: 0, ..FEW };
@@ -269,6 +285,9 @@ fn main() -> ExitCode {
     for (name, roles, (one, two), bounds) in PAXOS.iter().filter(|case| chosen(case.0)) {
         let subject = ModelledSynod { roles: *roles, one: *one, two: *two, proposing: 2 };
         passed &= report(name, subject.nodes(), bounds, &explore(subject, *bounds, 2));
+    }
+    for (name, subject, bounds) in MULTI.iter().filter(|case| chosen(case.0)) {
+        passed &= report(name, subject.nodes(), bounds, &explore(*subject, *bounds, 2));
     }
     for (name, clients, repair, bounds) in REGISTERS.iter().filter(|case| chosen(case.0)) {
         passed &= run_register(name, (clients, *repair, *bounds));
