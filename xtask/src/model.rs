@@ -6,14 +6,14 @@ pub(crate) const VERB: Verb = Verb {
     name: "model",
     about: "the model checker: every order of everything that may happen to a few nodes",
     help: "
-Explores the elections, Raft's replication and changes of members, Paxos, registers of the quorum
-store and hand-overs of a range, with stateright, as they are, within bounds: early timeouts,
-crashes and recoveries, lost and repeated messages in any order. Prints how many states there are;
+Explores the elections, Raft's replication and changes of members, Paxos and Multi-Paxos, registers
+of the quorum store and hand-overs of a range, with stateright, as they are, within bounds: early
+timeouts, crashes and recoveries, lost and repeated messages in any order. Prints how many states there are;
 a violation prints the steps that lead there. A few minutes.
 
     cargo xtask model                all cases
-    cargo xtask model ring           those of a model: bully, ring, raft, paxos, quorum,
-                                     migration
+    cargo xtask model ring           those of a model: bully, ring, raft, paxos, multi,
+                                     quorum, migration
     cargo xtask model quorum writers those of them whose name has the word
     cargo xtask model bully --part 1/2   of these, the first, the third and so on
     cargo xtask model bully --sample     half of these; the commit determines which",

@@ -26,7 +26,7 @@ pub(crate) const PROTOCOLS: &[Protocol] = &[
     },
     Protocol { name: "paxos", sample: 40_000, models: &[&["model", "paxos"]] },
     Protocol { name: "register", sample: 600, models: &[] },
-    Protocol { name: "multi", sample: 600, models: &[] },
+    Protocol { name: "multi", sample: 600, models: &[&["model", "multi"]] },
     Protocol { name: "raft", sample: 3_000, models: &[&["model", "raft"]] },
 ];
 

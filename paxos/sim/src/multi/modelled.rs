@@ -35,7 +35,10 @@ pub struct ModelledMulti {
 }
 
 impl ModelledMulti {
+    /// With this one, the next deadline of each node makes it a candidate.
+    const SEED: u64 = 2;
     const CONFIG: Config = Config {
+        heartbeat_us: 75_000,
         max_accept_bytes: 64,
         max_inflight_entries: 4,
         max_inflight_bytes: 64,
@@ -285,7 +288,7 @@ impl Modelled for ModelledMulti {
         let members = (0..self.nodes()).map(|at| Member::new(id(at)));
         let quorums = Quorums::flexible(self.nodes, self.one, self.two);
         let quorums = quorums.map_err(|e| e.to_string())?;
-        let machine = Node::new(id(node), members, quorums, Self::CONFIG, 1);
+        let machine = Node::new(id(node), members, quorums, Self::CONFIG, Self::SEED);
         let machine = machine.map_err(|e| e.to_string())?;
         Ok(Watched { at: node, machine, said: Vec::new(), unreadable: None, proposed: 0 })
     }

@@ -1,4 +1,4 @@
-//! Explores elections, Raft, Paxos, registers of the quorum store and hand-overs of a range exhaustively within bounds: all cases, those of a model, or those whose
+//! Explores elections, Raft, Paxos, Multi-Paxos, registers of the quorum store and hand-overs of a range exhaustively within bounds: all cases, those of a model, or those whose
 //! name has all the words given.
 
 use std::process::ExitCode;
@@ -111,10 +111,19 @@ const DUEL: Bounds =
 /// algorithm.
 const MULTI: &[(&str, ModelledMulti, Bounds)] = &[
     ("multi", LOG_OF_3, Bounds { in_flight: 4, ..LOG }),
-    ("multi three candidates", LOG_OF_3, Bounds { timeouts: 3, in_flight: 3, ..LOG }),
-    ("multi crash", LOG_OF_3, Bounds { timeouts: 2, in_flight: 3, crashes: 1, ..LOG }),
-    ("multi again", LOG_OF_3, Bounds { timeouts: 4, ..LOG }),
-    ("multi crash again", LOG_OF_3, Bounds { timeouts: 3, crashes: 1, ..LOG }),
+    ("multi three candidates", LOG_OF_3, Bounds { timeouts: 3, ..LOG }),
+    ("multi losses", LOG_OF_3, Bounds { losses: 1, duplicates: 1, commands: 1, ..LOG }),
+    ("multi crash", LOG_OF_3, Bounds { crashes: 1, ..LOG }),
+    (
+        "multi three and one",
+        ModelledMulti { one: 3, two: 1, ..LOG_OF_3 },
+        Bounds { in_flight: 3, ..LOG },
+    ),
+    (
+        "multi one and three",
+        ModelledMulti { one: 1, two: 3, ..LOG_OF_3 },
+        Bounds { in_flight: 3, ..LOG },
+    ),
 ];
 const LOG_OF_3: ModelledMulti = ModelledMulti { nodes: 3, one: 2, two: 2, proposals: 1 };
 
