@@ -34,7 +34,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Ok(());
         }
         if ballot > promised {
-            self.step_down();
+            self.resign();
             self.promise_to(ballot);
         }
         if let Some(peer) = self.peers.get_mut(index) {

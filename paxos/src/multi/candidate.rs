@@ -49,7 +49,7 @@ impl<S: Storage> MultiPaxos<S> {
                     peer.owed.owe(Due::Fetch);
                 }
             }
-            self.step_down();
+            self.resign();
             self.be_patient();
             return Ok(());
         }
@@ -73,7 +73,7 @@ impl<S: Storage> MultiPaxos<S> {
         if is_full {
             // another one may have more room
             self.is_full_owed = true;
-            self.step_down();
+            self.resign();
             self.be_patient();
             return Ok(());
         }
@@ -145,7 +145,7 @@ impl<S: Storage> MultiPaxos<S> {
         self.election.see(promised);
         let is_present = self.role != Role::Follower && ballot == self.election.promised();
         if is_present && !is_learner {
-            self.step_down();
+            self.resign();
             self.consider();
         }
         Ok(())
@@ -168,7 +168,7 @@ impl<S: Storage> MultiPaxos<S> {
         self.disk.changed(open);
         if self.slots.vote_for_all(ballot, self.epoch_of(ballot)).is_err() {
             self.is_full_owed = true;
-            self.step_down();
+            self.resign();
             self.be_patient();
             return;
         }

@@ -162,7 +162,7 @@ impl<S: Storage> MultiPaxos<S> {
         let has_room = self.learn(first, entries)?;
         if !agrees {
             // chosen in a later ballot, of which this leader has not heard: what it says to be chosen is not what it proposed any more
-            self.step_down();
+            self.resign();
         }
         self.is_full_owed |= !has_room;
         let after = self.slots.commit();
@@ -357,7 +357,7 @@ impl<S: Storage> MultiPaxos<S> {
             return Err(SnapshotError::NotWanted);
         }
         if self.role == Role::Leader && slot > self.slots.commit() {
-            self.step_down(); // it may not be what this leader proposed
+            self.resign(); // it may not be what this leader proposed
         }
         let is_another = S::CHANGES && self.adopt_arriving(slot) == Some(true);
         self.slots.install(slot, is_another);

@@ -143,6 +143,7 @@ impl<S: Storage> MultiPaxos<S> {
                 peer.owed.owe(Due::Query);
             }
         }
+        self.hand_over_again();
         self.fetch_if_behind();
         self.forget_transfers();
         self.reads.ask_anew(self.slots.applied());
@@ -158,8 +159,8 @@ impl<S: Storage> MultiPaxos<S> {
         let can_stand = self.votes() && self.is_quorum(Phase::One, alive);
         self.election.is_connected = can_stand;
         match self.role {
-            Role::Leader if !can_lead => self.step_down(),
-            Role::Candidate if !can_stand => self.step_down(),
+            Role::Leader if !can_lead => self.resign(),
+            Role::Candidate if !can_stand => self.resign(),
             _ => {}
         }
         let is_lost = self.election.leader.is_some_and(|(index, ballot)| {
@@ -188,7 +189,7 @@ impl<S: Storage> MultiPaxos<S> {
     }
 
     /// Begins a ballot of this node: phase 1 over all slots that are not known to be chosen.
-    fn stand(&mut self) {
+    pub(super) fn stand(&mut self) {
         let round = self.election.seen.saturating_add(1);
         if round > super::node::MAX_ROUND {
             return;
@@ -221,11 +222,12 @@ impl<S: Storage> MultiPaxos<S> {
     }
 
     /// It leads no more, or is a candidate no more.
-    pub(super) fn step_down(&mut self) {
+    pub(super) fn resign(&mut self) {
         self.is_view_old = true;
         if self.role == Role::Leader {
             self.proposals.end();
             self.reads.ask_again();
+            self.handover = None;
         }
         self.reconfiguration.is_ending = false;
         self.role = Role::Follower;
@@ -237,7 +239,7 @@ impl<S: Storage> MultiPaxos<S> {
     /// Another node leads in a ballot that this node has nothing against.
     pub(super) fn follow(&mut self, index: usize, ballot: Ballot) {
         if self.role != Role::Follower {
-            self.step_down();
+            self.resign();
         }
         self.reconfiguration.leads_on = false;
         self.is_view_old |= self.election.leader != Some((index, ballot));
@@ -315,7 +317,7 @@ impl<S: Storage> MultiPaxos<S> {
         let is_acceptor = self.group.has_role(index, Roles::ACCEPTOR);
         if promised > ballot {
             if is_acceptor {
-                self.step_down();
+                self.resign();
             }
             return;
         }
@@ -325,6 +327,7 @@ impl<S: Storage> MultiPaxos<S> {
                 peer.flow.accepted(through.min(self.slots.last()));
             }
         }
+        self.hand_over(index);
         self.advance_commit();
         if is_acceptor && self.role == Role::Leader && last > self.slots.last() {
             self.fill_to(last);

@@ -18,6 +18,8 @@ pub enum ProposeError {
     Busy,
     /// The members are about to change: propose again when the next configuration has a leader.
     Reconfiguring,
+    /// The lead is on its way to this node: propose to it in a moment.
+    Transferring(NodeId),
     /// The log has no room: take a snapshot, then try again. [`Event::LogFull`](super::Event::LogFull) asks for the snapshot.
     LogFull,
     /// The machine stopped itself.
@@ -36,6 +38,27 @@ pub enum ReconfigureError {
     Propose(ProposeError),
     /// The [storage](super::Fixed) is for members that never change.
     Fixed,
+}
+
+/// Why the lead was not handed over. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum TransferError {
+    /// Only the leader hands the lead over: ask it, if it is known.
+    NotLeader(Option<NodeId>),
+    /// There is no such member.
+    NoSuchNode,
+    /// That node is no acceptor.
+    CannotLead,
+    /// This node leads already.
+    AlreadyLeader,
+    /// The lead is on its way to this node already: that ends within an election timeout.
+    InProgress(NodeId),
+    /// The members are about to change: the next configuration has its own leader.
+    Reconfiguring,
+    /// The machine stopped itself.
+    Stopped,
 }
 
 /// Why a call about snapshots was refused. Nothing was changed.
@@ -63,6 +86,9 @@ impl fmt::Display for ProposeError {
             Self::Reconfiguring => {
                 f.write_str("the members are about to change: propose again to the next leader")
             }
+            Self::Transferring(to) => {
+                write!(f, "the lead is on its way to node {to}: propose to it in a moment")
+            }
             Self::LogFull => f.write_str("the log is full: take a snapshot"),
             Self::Stopped => f.write_str("the machine has stopped itself"),
         }
@@ -75,6 +101,21 @@ impl fmt::Display for ReconfigureError {
             Self::Config(error) => error.fmt(f),
             Self::Propose(error) => error.fmt(f),
             Self::Fixed => f.write_str("the storage is for members that never change"),
+        }
+    }
+}
+
+impl fmt::Display for TransferError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
+            Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
+            Self::NoSuchNode => f.write_str("there is no such member"),
+            Self::CannotLead => f.write_str("that node is no acceptor"),
+            Self::AlreadyLeader => f.write_str("this node leads already"),
+            Self::InProgress(to) => write!(f, "the lead is on its way to node {to} already"),
+            Self::Reconfiguring => f.write_str("the members are about to change: try again then"),
+            Self::Stopped => f.write_str("the machine has stopped itself"),
         }
     }
 }
@@ -92,6 +133,7 @@ impl fmt::Display for SnapshotError {
 
 impl core::error::Error for ProposeError {}
 impl core::error::Error for ReconfigureError {}
+impl core::error::Error for TransferError {}
 impl core::error::Error for SnapshotError {}
 
 impl From<ProposeError> for SubmitError {
@@ -99,7 +141,9 @@ impl From<ProposeError> for SubmitError {
         match error {
             ProposeError::NotLeader(leader) => Self::NotLeader(leader),
             ProposeError::TooLarge => Self::TooLarge,
-            ProposeError::Busy | ProposeError::Reconfiguring => Self::Busy,
+            ProposeError::Busy | ProposeError::Reconfiguring | ProposeError::Transferring(_) => {
+                Self::Busy
+            }
             ProposeError::LogFull => Self::LogFull,
             ProposeError::Stopped => Self::Stopped,
         }

@@ -126,6 +126,10 @@ pub struct Status {
     pub roles: Roles,
     /// Messages of other configurations, which had no effect.
     pub foreign: u64,
+    /// The node to which this leader [hands the lead](super::MultiPaxos::transfer).
+    pub transfer: Option<NodeId>,
+    /// The slots up to here are on this node's disk, as they are in its log.
+    pub durable: Slot,
 }
 
 /// What a node does.

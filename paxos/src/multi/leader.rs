@@ -37,6 +37,9 @@ impl<S: Storage> MultiPaxos<S> {
             peer.flow.accepted(through);
         }
         self.work.member(index); // there may be room for more
+        if self.handover.is_some() {
+            self.hand_over(index);
+        }
         if through > self.slots.commit() {
             self.advance_commit();
         }

@@ -143,5 +143,12 @@ wire! {
             /// The part.
             data: &'a [u8],
         },
+        /// From a leader that [hands the lead over](super::MultiPaxos::transfer), to the node that is to have it: become a candidate now.
+        12 => Stand {
+            /// The number of the sender's configuration.
+            configuration: u64,
+            /// The ballot in which the sender leads.
+            ballot: Ballot,
+        },
     }
 }

@@ -90,6 +90,7 @@ mod message;
 mod node;
 mod output;
 mod peer;
+mod progress;
 mod proposals;
 mod questions;
 mod reads;
@@ -99,6 +100,7 @@ mod replicated;
 mod runs;
 mod slots;
 mod storage;
+mod transfer;
 mod work;
 
 /// A place in the log, from 1; 0 before the first.
@@ -116,11 +118,12 @@ const fn succ(number: u64) -> u64 {
 pub use config::Config;
 pub use configuration::{Configuration, Members};
 pub use entry::{Entries, Entry, EntryKind, Header, Iter};
-pub use error::{ProposeError, ReconfigureError, SnapshotError};
+pub use error::{ProposeError, ReconfigureError, SnapshotError, TransferError};
 pub use event::{Event, Role, Status};
 pub use limits::{max_message_len, max_record_len};
 pub use message::Message;
 pub use node::MultiPaxos;
+pub use progress::Progress;
 pub use record::Record;
 pub use runs::Ballots;
 pub use storage::{Fixed, Inline, Storage};

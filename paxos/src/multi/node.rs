@@ -15,6 +15,7 @@ use super::proposals::Proposals;
 use super::reads::Reads;
 use super::reconfiguration::Reconfiguration;
 use super::slots::{MAX_HOLES, Slots};
+use super::transfer::Handover;
 use super::work::Work;
 use super::{
     Ballots, Config, Configuration, Entries, Event, LIMIT, Message, ProposeError, Record, Role,
@@ -53,6 +54,8 @@ pub struct MultiPaxos<S: Storage> {
     pub(super) disk: Disk,
     pub(super) slots: Slots<S>,
     pub(super) proposals: Proposals,
+    /// The lead is on its way to another node.
+    pub(super) handover: Option<Handover>,
     pub(super) reads: Reads,
     pub(super) catch_up: CatchUp,
     pub(super) chunk: ChunkBuffer<S::Chunk, Slot>,
@@ -170,6 +173,7 @@ impl<S: Storage> MultiPaxos<S> {
             disk: Disk::default(),
             slots,
             proposals: Proposals::default(),
+            handover: None,
             reads: Reads::new(rng.next_u64() >> 2),
             catch_up: CatchUp::default(),
             chunk,
@@ -287,9 +291,12 @@ impl<S: Storage> MultiPaxos<S> {
                 None => ProposeError::NotLeader(self.leader_id()),
             });
         }
-        match S::CHANGES && self.reconfiguration.is_ending {
-            true => Err(ProposeError::Reconfiguring),
-            false => Ok(()),
+        if S::CHANGES && self.reconfiguration.is_ending {
+            return Err(ProposeError::Reconfiguring);
+        }
+        match self.handover {
+            Some(handover) => Err(ProposeError::Transferring(handover.to)),
+            None => Ok(()),
         }
     }
 
@@ -449,6 +456,7 @@ impl<S: Storage> MultiPaxos<S> {
             Message::Prepare { configuration, .. }
             | Message::Accept { configuration, .. }
             | Message::Query { configuration, .. }
+            | Message::Stand { configuration, .. }
                 if configuration != self.reconfiguration.number =>
             {
                 self.on_foreign(index, configuration)
@@ -475,6 +483,7 @@ impl<S: Storage> MultiPaxos<S> {
                 self.on_chunk(index, snapshot, (offset, true, data), Some(configuration))
             }
             Message::Query { number, .. } => self.on_query(index, number),
+            Message::Stand { ballot, .. } => self.on_stand(index, ballot),
             Message::Answer { number, promised, last } => {
                 self.on_answer(index, number, promised, last)
             }
@@ -718,6 +727,8 @@ impl<S: Storage> Machine for MultiPaxos<S> {
             configuration: self.reconfiguration.number,
             roles: self.own_roles(),
             foreign: self.reconfiguration.foreign,
+            transfer: self.handover.map(|handover| handover.to),
+            durable: self.disk.durable(),
         }
     }
 

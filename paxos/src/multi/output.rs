@@ -42,6 +42,7 @@ enum Draft {
     Prepare(Slot),
     Query(u64),
     Answer(u64),
+    Stand,
     Accept(Span),
     Fetch,
     Chosen(Span),
@@ -175,6 +176,9 @@ impl<S: Storage> MultiPaxos<S> {
         }
         if owed.take(Due::Answer) {
             return Some(Draft::Answer(owed.answer));
+        }
+        if owed.take(Due::Stand) && self.handover.is_some() {
+            return Some(Draft::Stand);
         }
         if owed.take(Due::Fetch) {
             return Some(Draft::Fetch);
@@ -332,6 +336,7 @@ impl<S: Storage> MultiPaxos<S> {
                 Message::Query { configuration: self.reconfiguration.number, number }
             }
             Draft::Answer(number) => Message::Answer { number, promised: ballot, last },
+            Draft::Stand => Message::Stand { configuration: self.reconfiguration.number, ballot },
             Draft::Accept(span) => Message::Accept {
                 configuration: self.reconfiguration.number,
                 ballot,

@@ -33,6 +33,11 @@ impl Link {
         self.heard_at = Some(now);
     }
 
+    /// For how long it was not heard; none if it never was.
+    pub(super) fn silent_us(&self, now: Instant) -> Option<u64> {
+        self.heard_at.map(|at| now.since(at))
+    }
+
     /// It was heard of late.
     pub(super) fn is_heard(&self, now: Instant, timeout_us: u64) -> bool {
         self.heard_at.is_some_and(|at| now.since(at) < timeout_us)
@@ -120,6 +125,7 @@ pub(super) enum Due {
     Answer = 64,
     Fetch = 128,
     Chosen = 256,
+    Stand = 512,
 }
 
 impl Owed {

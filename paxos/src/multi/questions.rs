@@ -80,7 +80,7 @@ impl<S: Storage> MultiPaxos<S> {
             peer.answered = (number, promised);
         }
         if self.role == Role::Leader && promised > self.election.promised() {
-            self.step_down();
+            self.resign();
             self.consider();
         }
         self.conclude_question();

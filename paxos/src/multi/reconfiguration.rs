@@ -231,7 +231,7 @@ impl<S: Storage> MultiPaxos<S> {
 
     /// Goes on with these members.
     fn enter(&mut self, since: Slot, next: &Kept<S>) {
-        self.step_down();
+        self.resign();
         self.proposals.cut(since);
         self.reads.restart();
         self.election.forget_leader();
@@ -391,7 +391,7 @@ impl<S: Storage> MultiPaxos<S> {
                 peer.owed.owe(Due::Fetch);
             }
             // the stop-sign is chosen
-            self.step_down();
+            self.resign();
         }
         self.consider();
         Ok(())

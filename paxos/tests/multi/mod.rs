@@ -9,3 +9,4 @@ mod reconfiguration;
 mod rejections;
 mod restoring;
 mod takeover;
+mod transfer;

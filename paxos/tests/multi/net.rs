@@ -70,6 +70,7 @@ fn kind(message: &Message<'_>) -> &'static str {
         Message::Query { .. } => "query",
         Message::Answer { .. } => "answer",
         Message::LastChunk { .. } => "last chunk",
+        Message::Stand { .. } => "stand",
         _ => "other",
     }
 }

@@ -437,7 +437,7 @@ impl NodeUnderTest {
                 life == self.life && ballot.1 == NODE.get() && disk.promised >= *ballot
             }
             Said::Promise { ballot, .. } => disk.promised >= *ballot,
-            Said::Accept { ballot, .. } => {
+            Said::Accept { ballot, .. } | Said::Stand { ballot, .. } => {
                 self.prepared.get(ballot) == Some(&self.life) && disk.promised >= *ballot
             }
             Said::Accepted { ballot, through } => {
@@ -519,6 +519,9 @@ fn aimed(message: Message<'_>, from: u64, promised: Option<quorate_paxos::Ballot
         },
         Message::Prepare { configuration, ballot, from: slot } => {
             Message::Prepare { configuration, ballot: of(ballot, from), from: slot }
+        }
+        Message::Stand { configuration, ballot } => {
+            Message::Stand { configuration, ballot: of(ballot, from) }
         }
         Message::Accept { configuration, ballot, first, commit, entries } => {
             Message::Accept { configuration, ballot: of(ballot, from), first, commit, entries }

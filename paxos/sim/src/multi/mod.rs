@@ -1,7 +1,7 @@
 //! Multi-Paxos under every fault there is: one entry is chosen for each slot at most, all applications are given the same, and reads are
 //! linearizable; once faults stop, a node leads and all is decided.
 //!
-//! In half of the seeds an operator changes the members, to any others at once.
+//! In half of the seeds an operator changes the members, to any others at once; in half of them another one hands the lead over, to nodes that are there or not.
 //!
 //! A seed draws who votes and who learns, majorities, flexible and weighted quorums, grids, the times and the limits. The oracle reads the
 //! records that are durable, the messages that leave and the entries with a parser of its own.
@@ -29,6 +29,7 @@ pub type OnInline = MultiSubject<Inline<7, 4096, 96, 100>>;
 
 /// What must happen in a campaign of some length.
 pub const REQUIRED_MARKS: &[&str] = &[
+    "asked to lead",
     "became leader",
     "checkpoint",
     "chosen entries sent",
@@ -51,6 +52,8 @@ pub const REQUIRED_MARKS: &[&str] = &[
     "entry adopted",
     "flexible quorums",
     "grid",
+    "lead handed over",
+    "leader stepped down",
     "leaderless",
     "log full",
     "log full: compacted",
@@ -66,6 +69,7 @@ pub const REQUIRED_MARKS: &[&str] = &[
     "proposal after a stop-sign",
     "proposal applied",
     "proposal lost",
+    "proposal while the lead is handed over",
     "proposals told to be decided",
     "query",
     "quorums of one size",

@@ -670,6 +670,10 @@ impl Oracle {
                 }
                 Ok(())
             }
+            Said::Stand { configuration, ballot } => {
+                self.use_ballot(node, *ballot, *configuration)?;
+                self.check_leads(node, *ballot)
+            }
             Said::Fetch { .. } | Said::Query { .. } => Ok(()),
         }
     }

@@ -87,6 +87,10 @@ pub(super) enum Said {
         promised: Ballot,
         last: Slot,
     },
+    Stand {
+        configuration: u64,
+        ballot: Ballot,
+    },
 }
 
 /// What an acceptor says once in an interval.
@@ -233,6 +237,7 @@ fn read_message(input: &mut Reader<'_>) -> Result<Option<Result<Said, String>>, 
             let _data = input.bytes()?;
             Said::Chunk { snapshot, configuration: Some(number) }
         }
+        12 => Said::Stand { configuration: input.u64()?, ballot: ballot(input)? },
         _ => return Ok(None),
     })))
 }

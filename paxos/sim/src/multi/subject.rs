@@ -5,7 +5,7 @@ use quorate_core::{Instant, Machine, NodeId, Rejected, Rng, Shown, Wire};
 use quorate_paxos::Roles;
 use quorate_paxos::multi::{
     Config, Event, Message, MultiPaxos, ProposeError, ReconfigureError, Record, Role, Status,
-    Storage,
+    Storage, TransferError,
 };
 use quorate_sim::{Access, LeaderStatus, Marks, Subject, Swarm};
 
@@ -52,6 +52,8 @@ pub struct MultiSubject<S: Storage> {
     /// How many of 10,000 steps of the clients change the members, and how often they may still.
     change: u64,
     changes: u64,
+    /// How many of 10,000 steps of the clients hand the lead over.
+    hand_over: u64,
     /// Nodes that found the log; the others join.
     founders: Setup,
     /// When faults end, in µs.
@@ -293,6 +295,9 @@ impl<S: Storage> MultiSubject<S> {
             Err(ProposeError::Reconfiguring) if role == Role::Leader => {
                 marks.hit("proposal after a stop-sign");
             }
+            Err(ProposeError::Transferring(_)) if role == Role::Leader => {
+                marks.hit("proposal while the lead is handed over");
+            }
             Err(ProposeError::TooLarge) if is_long => {}
             Err(ProposeError::Busy) if role == Role::Leader => marks.hit("too much under way"),
             Err(ProposeError::LogFull) if role == Role::Leader => {
@@ -330,6 +335,36 @@ impl<S: Storage> MultiSubject<S> {
         }
     }
 
+    /// An operator wants another node to lead, or only this one not to.
+    fn hand_over(
+        &mut self,
+        node: usize,
+        machine: &mut MultiPaxos<S>,
+        marks: &mut Marks,
+    ) -> Result<(), String> {
+        if self.rng.chance(1, 5) {
+            machine.step_down();
+            marks.hit("leader stepped down");
+            return match machine.status().role {
+                Role::Leader => Err(format!("node {} still leads", node + 1)),
+                _ => Ok(()),
+            };
+        }
+        let to = id(self.rng.below(self.applications.len() as u64) as usize);
+        let before = machine.status();
+        match machine.transfer(to) {
+            Ok(()) => Ok(()),
+            Err(TransferError::InProgress(other)) if before.transfer == Some(other) => Ok(()),
+            Err(TransferError::AlreadyLeader) if to == before.id => Ok(()),
+            Err(
+                TransferError::NoSuchNode
+                | TransferError::CannotLead
+                | TransferError::Reconfiguring,
+            ) => Ok(()),
+            Err(error) => Err(format!("node {} does not hand over to {to}: {error}", node + 1)),
+        }
+    }
+
     /// A client reads at a node.
     fn read(&mut self, node: usize, machine: &mut MultiPaxos<S>) -> Result<(), String> {
         match machine.read() {
@@ -347,6 +382,7 @@ impl<S: Storage> MultiSubject<S> {
         let here = &self.applications[node];
         let last = self.oracle.last_chosen();
         status.applied == last
+            && status.transfer.is_none()
             && here.applied == last
             && here.proposals.is_empty()
             && !self.oracle.has_reads(node)
@@ -374,6 +410,7 @@ impl<S: Storage> Subject for MultiSubject<S> {
             changes: if change > 0 { 1 + rng.below(8) } else { 0 },
             oracle: Oracle::new(founders.clone()),
             founders,
+            hand_over: [0, 0, 20, 100][rng.below(4) as usize],
             applications: (0..nodes).map(|_| Application::default()).collect(),
             is_set_up: vec![false; nodes],
             wants_restart: vec![false; nodes],
@@ -492,6 +529,9 @@ impl<S: Storage> Subject for MultiSubject<S> {
                 Some("crash as leader")
             }
             Event::Following { leader, ballot, .. } => {
+                if self.seen[node].is_some_and(|seen| seen.transfer == Some(leader)) {
+                    marks.hit("lead handed over");
+                }
                 if ballot.node != leader {
                     return Err(format!("node {} follows {leader} in {ballot}", node + 1));
                 }
@@ -587,6 +627,7 @@ impl<S: Storage> Subject for MultiSubject<S> {
             Said::Preempted { .. } => Some("preempted"),
             Said::Chosen { .. } => Some("chosen entries sent"),
             Said::Query { .. } => Some("query"),
+            Said::Stand { .. } => Some("asked to lead"),
             _ => None,
         };
         mark.into_iter().for_each(|mark| self.oracle.marks.hit(mark));
@@ -700,6 +741,14 @@ impl<S: Storage> Subject for MultiSubject<S> {
                 && let Some(machine) = access.machine(target)
             {
                 self.reconfigure(target, machine, &mut marks)?;
+            }
+        }
+        if !self.is_healed && self.rng.chance(self.hand_over, 10_000) {
+            let drawn = self.rng.below(leaders.len().max(1) as u64) as usize;
+            if let Some(&target) = leaders.get(drawn)
+                && let Some(machine) = access.machine(target)
+            {
+                self.hand_over(target, machine, &mut marks)?;
             }
         }
         if self.rng.chance(self.read, 1_000) {
