@@ -105,6 +105,7 @@ fn encoding_of_logs_is_stable() {
             },
             "0b 09 8001 01 00020203 16 0701000200000000000000 0401000300000000000000 02 6869",
         ),
+        (Message::Stand { configuration: 1, ballot: low }, "0c 01 0102"),
     ];
     for (message, bytes) in messages {
         assert_eq!(hex(&message), bytes.replace(' ', ""), "{message:?}");
@@ -131,7 +132,7 @@ fn encoding_of_logs_is_stable() {
     for (record, bytes) in records {
         assert_eq!(hex(&record), bytes.replace(' ', ""), "{record:?}");
     }
-    assert_eq!(Message::from_slice(&[12]), Err(DecodeError::Invalid));
+    assert_eq!(Message::from_slice(&[13]), Err(DecodeError::Invalid));
     assert_eq!(Record::from_slice(&[5]), Err(DecodeError::Invalid));
 }
 
