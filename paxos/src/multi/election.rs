@@ -227,6 +227,7 @@ impl<S: Storage> MultiPaxos<S> {
         if self.role == Role::Leader {
             self.proposals.end();
             self.reads.ask_again();
+            self.reads.others_await = 0;
             self.handover = None;
         }
         self.reconfiguration.is_ending = false;
@@ -344,6 +345,7 @@ impl<S: Storage> MultiPaxos<S> {
         let commit = self.slots.commit();
         for peer in self.peers.iter_mut() {
             peer.flow = Flow::new(peer.link.commit.min(commit));
+            peer.awaits = 0;
             peer.owed.owe(Due::Heartbeat);
         }
         let me = self.group.me();

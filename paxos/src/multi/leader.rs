@@ -62,6 +62,9 @@ impl<S: Storage> MultiPaxos<S> {
         if let Some(slot) = self.group.reached(Phase::Two, self.slots.commit(), voted) {
             self.work.events();
             self.commit_to(slot);
+            if self.reads.others_await > 0 {
+                self.tell_readers();
+            }
         }
     }
 

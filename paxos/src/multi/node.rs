@@ -690,7 +690,8 @@ impl<S: Storage> Machine for MultiPaxos<S> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.election.deadline()
+        // the first tick, which starts it, is due at once
+        if self.started { self.election.deadline() } else { Some(self.now) }
     }
 
     fn checkpoint(&self) -> impl Iterator<Item = Record<'_>> {

@@ -11,6 +11,8 @@ pub(super) struct Peer {
     pub(super) page: Page,
     pub(super) owed: Owed,
     pub(super) transfer: Transfer,
+    /// It reads, and waits to hear that all up to here is chosen; 0 if it does not.
+    pub(super) awaits: Slot,
     /// The last question that it answered, by its number, and what it had promised then.
     pub(super) answered: (u64, Ballot),
 }

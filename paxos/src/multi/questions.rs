@@ -52,8 +52,39 @@ impl<S: Storage> MultiPaxos<S> {
         {
             peer.owed.answer = number;
             peer.owed.owe(Due::Answer);
+            if self.role == Role::Leader {
+                self.answer_reader(index);
+            }
         }
         Ok(())
+    }
+
+    /// Another node will wait until all that is voted for now is chosen, and known there to be: it should not wait for a heartbeat.
+    fn answer_reader(&mut self, index: usize) {
+        let (commit, last) = (self.slots.commit(), self.slots.last());
+        let Some(peer) = self.peers.get_mut(index) else { return };
+        if last > commit {
+            self.reads.others_await = last;
+            peer.awaits = last;
+        } else if peer.link.commit < commit {
+            peer.owed.owe(Due::Heartbeat);
+        }
+    }
+
+    /// Tells those who wait for it how far the log is chosen now.
+    #[cold]
+    pub(super) fn tell_readers(&mut self) {
+        let commit = self.slots.commit();
+        let mut others_await = 0;
+        for (index, peer) in self.peers.iter_mut().enumerate() {
+            if peer.awaits > commit {
+                others_await = peer.awaits.max(others_await);
+            } else if core::mem::take(&mut peer.awaits) > 0 {
+                peer.owed.owe(Due::Heartbeat);
+                self.work.member(index);
+            }
+        }
+        self.reads.others_await = others_await;
     }
 
     pub(super) fn on_answer(

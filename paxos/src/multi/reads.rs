@@ -23,6 +23,8 @@ pub(super) struct Reads {
     /// That of the last question.
     number: u64,
     has_asked: bool,
+    /// At a leader: others have read what it has proposed up to here, and wait to hear that it is chosen.
+    pub(super) others_await: Slot,
 }
 
 /// A question to the acceptors.

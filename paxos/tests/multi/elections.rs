@@ -1,6 +1,6 @@
 //! A leader emerges whenever a node reaches a quorum (Ng, Haridi and Carbone, "Omni-Paxos", 2023, section 2 and figure 1).
 
-use quorate_core::Machine;
+use quorate_core::{Instant, Machine};
 use quorate_paxos::multi::Role;
 
 use super::net::{BEAT_US, Net};
@@ -125,4 +125,16 @@ fn node_whose_disk_was_erased_takes_no_part() {
     net.run(8 * BEAT_US);
     assert_eq!(net.commands(erased), [b"x", b"y"]);
     assert!(net.disks[erased].iter().all(|record| record[0] != 0 && record[0] != 1));
+}
+
+/// A driver that waits for deadlines starts the node by itself.
+#[test]
+fn first_tick_is_due_at_once() {
+    let mut net = Net::new(3);
+    let mut node = net.make(0);
+    assert_eq!(node.deadline(), Some(Instant::ZERO));
+    node.found();
+    node.tick(Instant::from_micros(7));
+    while node.poll().is_some() {}
+    assert!(node.deadline() > Some(Instant::from_micros(7)));
 }

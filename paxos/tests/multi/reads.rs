@@ -46,10 +46,25 @@ fn read_at_a_follower_sees_what_the_leader_has_told_nobody() {
     assert_eq!(net.commands(leader), [b"x"]);
     assert!(net.commands(follower).is_empty());
     net.node(follower).read().unwrap();
-    net.settle();
-    assert_eq!(net.reads[follower], 0);
-    net.run(BEAT_US);
+    net.settle(); // the leader does not leave it to the next heartbeat
     assert_eq!((net.reads[follower], net.commands(follower)), (1, vec![&b"x"[..]]));
+}
+
+/// What it has heard of is chosen a moment later: it is told then, and not with the next heartbeat.
+#[test]
+fn reader_hears_at_once_that_what_it_waits_for_is_chosen() {
+    let mut net = Net::new(5);
+    let leader = net.elect();
+    net.run(BEAT_US / 2);
+    let [reader, others @ ..] = [1, 2, 3, 4].map(|step| (leader + step) % 5);
+    net.cut = others.map(|other| (other, leader)).to_vec();
+    net.propose(leader, b"x"); // two of five votes
+    net.node(reader).read().unwrap();
+    net.settle();
+    assert_eq!(net.reads[reader], 0);
+    net.cut.clear();
+    net.propose(leader, b"y"); // all vote for both
+    assert_eq!((net.reads[reader], &net.commands(reader)[..1]), (1, &[&b"x"[..]][..]));
 }
 
 #[test]

@@ -546,7 +546,14 @@ impl Oracle {
                 return Ok(());
             }
         }
-        let is_free = |node: usize| vote(node).is_some_and(|vote| vote.is_none());
+        // it may have written what it proposed before, in this life, with a checkpoint, and nobody has heard of it
+        let is_mine = |voted: Ballot| {
+            voted.1 == ballot.1 && self.prepared.get(&voted) == Some(&self.life[node])
+        };
+        let is_free = |one: usize| {
+            let is_own = |(voted, value)| one == node && value == entry && is_mine(voted);
+            vote(one).is_some_and(|vote| vote.is_none_or(is_own))
+        };
         if !setup.is_quorum(For::Promises, is_free) {
             let votes: Vec<_> = promises.keys().map(|&node| (node + 1, vote(node))).collect();
             return Err(format!(
