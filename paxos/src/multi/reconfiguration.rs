@@ -281,7 +281,9 @@ impl<S: Storage> MultiPaxos<S> {
         }
         let is_sound = match *message {
             Message::Heartbeat { configuration, promised, commit, last, .. } => {
-                let is_foreign = configuration != self.reconfiguration.number;
+                let number = self.reconfiguration.number;
+                // or one that has left the same, and was away while those it knew were replaced
+                let is_foreign = configuration != number || number > 0;
                 let is_number = configuration < LIMIT && last < LIMIT && commit <= last;
                 is_foreign && is_number && self.check_ballot(promised).is_ok()
             }

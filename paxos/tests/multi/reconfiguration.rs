@@ -365,6 +365,22 @@ fn node_that_missed_everything_is_found_by_the_new_members() {
     assert_eq!(net.commands(away).len(), 4);
 }
 
+/// It has the whole log from others that were removed; the new members have never heard of it.
+#[test]
+fn removed_node_that_was_away_hears_who_leads() {
+    let (mut net, leader) = three(3);
+    let away = (leader + 1) % 3;
+    net.nodes[away] = None;
+    let new = [net.join(), net.join(), net.join()];
+    change(&mut net, leader, &new);
+    let leader = lead(&mut net, &new, 1);
+    net.run(10 * BEAT_US);
+    net.restart(away);
+    net.run(20 * BEAT_US);
+    assert_eq!(net.entered[away], 1);
+    assert_eq!(net.followed[away], Some(id(leader)), "it may be shut down");
+}
+
 #[test]
 fn read_of_the_old_configuration_waits_for_the_new_one() {
     let (mut net, leader) = three(3);
