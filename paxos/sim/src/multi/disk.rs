@@ -121,7 +121,7 @@ impl Disk {
         self.votes.get(&slot).map(|(_, entry)| *entry)
     }
 
-    /// What another has that is lost here.
+    /// What another has that is lost here. What was chosen may have taken the place of any vote; whether it was is not asked here.
     pub(super) fn misses(&self, other: &Self) -> Option<String> {
         if self.promised < other.promised
             || self.commit < other.commit
@@ -133,7 +133,7 @@ impl Disk {
         let is_lost = |(slot, (ballot, entry)): &(&Slot, &(Ballot, Entry))| {
             **slot > self.compacted
                 && !self.votes.get(*slot).is_some_and(|(now, same)| {
-                    (same == entry && (now >= ballot || **slot <= self.commit)) || now > ballot
+                    **slot <= self.commit || (same == entry && now >= ballot) || now > ballot
                 })
         };
         other.votes.iter().find(is_lost).map(|vote| format!("{vote:?}"))

@@ -233,6 +233,16 @@ impl Oracle {
         if let Some(lost) = disk.misses(&before) {
             return Err(format!("the checkpoint of node {} loses {lost}: {disk:?}", node + 1));
         }
+        for slot in before.commit.max(disk.snapshot) + 1..=disk.commit {
+            let chosen = self.chosen.get(&slot).map(|(_, chosen)| *chosen);
+            if chosen.is_none() || chosen != disk.entry(slot) {
+                let vote = disk.votes.get(&slot);
+                return Err(format!(
+                    "the checkpoint of node {} has {vote:?} at {slot}, chosen is {chosen:?}",
+                    node + 1
+                ));
+            }
+        }
         // what was on its way to the disk is there now
         let disk = disk.clone();
         if disk.promised > before.promised {
