@@ -83,6 +83,7 @@ mod election;
 mod entry;
 mod error;
 mod event;
+mod handover;
 mod kept;
 mod leader;
 mod limits;

@@ -9,13 +9,13 @@ use super::configuration::is_sound_role;
 use super::disk::Disk;
 use super::election::Election;
 use super::entry::{self, EntryKind, Header};
+use super::handover::Handover;
 use super::output::View;
 use super::peer::Peer;
 use super::proposals::Proposals;
 use super::reads::Reads;
 use super::reconfiguration::Reconfiguration;
 use super::slots::{MAX_HOLES, Slots};
-use super::transfer::Handover;
 use super::work::Work;
 use super::{
     Ballots, Config, Configuration, Entries, Event, LIMIT, Message, ProposeError, Record, Role,

@@ -2,19 +2,12 @@
 //! place of a term: the leader lets its successor catch up, and then asks it to begin a ballot of its own at once. Phase 1 is what it is
 //! for any candidate, so nothing that goes wrong here can harm the log.
 
-use quorate_core::{Instant, NodeId, Phase, Rejected};
+use quorate_core::{NodeId, Phase, Rejected};
 
+use super::handover::Handover;
 use super::peer::Due;
 use super::{MultiPaxos, Role, Storage, TransferError};
 use crate::{Ballot, Roles};
-
-/// The lead is on its way to another node.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Handover {
-    pub(super) to: NodeId,
-    /// If this node still leads then, it leads on.
-    until: Instant,
-}
 
 impl<S: Storage> MultiPaxos<S> {
     /// Hands the lead to an acceptor: sends it what it lacks, then asks it to become a candidate at once, without waiting until the present
