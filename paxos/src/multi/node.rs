@@ -498,10 +498,11 @@ impl<S: Storage> MultiPaxos<S> {
         }
     }
 
-    /// The sender of an answer must vote. One that did when it was asked, in a configuration that has ended, is not listened to.
+    /// The sender of an answer must vote. One that did when it was asked is not listened to: in a configuration that has ended, or in a later
+    /// one that this node has lost in a crash.
     pub(super) fn listens_to(&self, index: usize) -> Result<bool, Rejected> {
         let votes = self.group.has_role(index, Roles::ACCEPTOR);
-        match votes || (S::CHANGES && self.reconfiguration.number > 0) {
+        match votes || S::CHANGES {
             true => Ok(votes),
             false => Err(Rejected::Impossible),
         }

@@ -605,3 +605,22 @@ fn late_answers_of_a_node_that_votes_no_more_have_no_effect() {
     }
     assert_eq!(net.node(leader).read(), Err(quorate_log::ReadError::NotAMember));
 }
+
+/// It was asked in a configuration in which it votes, of which this node has lost the record in a crash. Where members never change, that
+/// cannot be.
+#[test]
+fn answers_of_a_node_that_does_not_vote_yet_have_no_effect() {
+    let listed = [Member::new(id(0)), Member::new(id(1)).with_roles(Roles::LEARNER)];
+    let answer = Message::Answer { number: 1, promised: ballot(1, 1), last: 9 };
+    let (now, config) = (Instant::ZERO, Config::lan());
+    let quorums = Quorums::majority(1);
+    let mut node = Node::new(id(0), listed, quorums, config, 1).unwrap();
+    node.tick(now);
+    let before = node.status();
+    assert_eq!(node.receive(now, id(1), answer), Ok(()));
+    assert_eq!(node.status(), before);
+    type Board = MultiPaxos<Fixed<3, 1024, 16, 64>>;
+    let mut node = Board::new(id(0), listed, quorums, config, 1).unwrap();
+    node.tick(now);
+    assert_eq!(node.receive(now, id(1), answer), Err(Rejected::Impossible));
+}
