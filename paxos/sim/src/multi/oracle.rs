@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use quorate_log::{Proposal, ReadId};
 use quorate_sim::Marks;
@@ -28,6 +28,8 @@ pub(super) struct Oracle {
     prepared: BTreeMap<Ballot, u64>,
     /// Of each ballot: who promised it on record, and the votes in lower ballots at that time.
     promises: BTreeMap<Ballot, BTreeMap<usize, Promised>>,
+    /// Their ballots, in the order in which they were promised first.
+    promised: VecDeque<Ballot>,
     /// The entry that was proposed for each slot in each ballot.
     values: BTreeMap<Slot, BTreeMap<Ballot, Entry>>,
     /// Who voted for that on record.
@@ -93,6 +95,7 @@ impl Oracle {
             life: vec![0; nodes],
             prepared: BTreeMap::new(),
             promises: BTreeMap::new(),
+            promised: VecDeque::new(),
             values: BTreeMap::new(),
             voters: BTreeMap::new(),
             told: HashSet::new(),
@@ -401,9 +404,15 @@ impl Oracle {
         let votes = disk.votes.range(disk.commit + 1..).filter(|(_, vote)| vote.0 < ballot);
         let votes = votes.map(|(slot, vote)| (*slot, *vote)).collect();
         let promised = Promised { commit: disk.commit, votes };
+        if !self.promises.contains_key(&ballot) {
+            self.promised.push_back(ballot);
+        }
         self.promises.entry(ballot).or_default().entry(node).or_insert(promised);
-        while self.promises.len() > BALLOTS {
-            self.promises.pop_first();
+        // not the lowest: a node that lost a configuration in a crash goes on with the ballots of that
+        while self.promised.len() > BALLOTS
+            && let Some(oldest) = self.promised.pop_front()
+        {
+            self.promises.remove(&oldest);
         }
     }
 
