@@ -6,5 +6,6 @@ mod conformance;
 mod fast;
 mod multi;
 mod register;
+mod scenarios;
 mod synod;
 mod wire;

@@ -17,6 +17,7 @@ mod parse;
 mod register;
 mod setup;
 mod subject;
+mod synod_protocol;
 
 #[cfg(feature = "model")]
 pub use modelled::{Layout, ModelledSynod};
@@ -29,6 +30,7 @@ pub use register::{
 };
 pub use setup::{Kind, Setup, settle_us};
 pub use subject::PaxosSubject;
+pub use synod_protocol::SynodProtocol;
 
 use quorate_paxos::{Heap, Inline};
 
