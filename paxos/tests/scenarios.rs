@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use quorate_paxos_sim::SynodProtocol;
+use quorate_paxos_sim::{RegisterProtocol, SynodProtocol};
 use quorate_sim::interact::{Protocol, check_folder};
 
 /// Runs the scenarios of a folder; there are so many at least.
@@ -23,4 +23,9 @@ fn scenarios_of_one_decision_print_what_they_expect() {
 #[test]
 fn scenarios_of_fast_paxos_print_what_they_expect() {
     check::<SynodProtocol>("fast", 6);
+}
+
+#[test]
+fn scenarios_of_registers_print_what_they_expect() {
+    check::<RegisterProtocol>("register", 13);
 }

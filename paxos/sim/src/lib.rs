@@ -25,7 +25,7 @@ pub use node::{Node, Role};
 pub use oracle::Oracle;
 pub use register::hostile as register_hostile;
 pub use register::{
-    REGISTER_MARKS, RegisterOnHeap, RegisterOnInline, RegisterSubject, Update,
+    REGISTER_MARKS, RegisterOnHeap, RegisterOnInline, RegisterProtocol, RegisterSubject, Update,
     settle_us as register_settle_us,
 };
 pub use setup::{Kind, Setup, settle_us};

@@ -309,7 +309,7 @@ fn pair(word: Option<&str>, between: char) -> Result<Option<(u8, u8)>, String> {
 }
 
 /// Reads `2.1`.
-fn ballot(word: &str) -> Result<Ballot, String> {
+pub(crate) fn ballot(word: &str) -> Result<Ballot, String> {
     let numbers = word.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
     let (round, node) = numbers.ok_or_else(|| format!("{word:?} is no ballot such as 2.1"))?;
     Ok(Ballot::new(round, NodeId::new(node)))

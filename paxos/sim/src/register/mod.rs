@@ -6,8 +6,10 @@ mod disk;
 mod history;
 pub mod hostile;
 mod operator;
+mod protocol;
 mod subject;
 
+pub use protocol::RegisterProtocol;
 pub use subject::{RegisterSubject, Update};
 
 use quorate_paxos::register::{Config, Heap, Inline};
