@@ -38,8 +38,13 @@ impl Disk {
             Written::Founded => self.is_founded = true,
             Written::Promised(ballot) => self.promised = self.promised.max(*ballot),
             Written::Accepted { commit, votes } => {
-                let chosen = self.commit;
                 self.promised = self.promised.max(record.ballot());
+                // a stop-sign before the first entry: what is there after it is void
+                let before = votes.first().map_or(0, |(first, ..)| first.saturating_sub(1));
+                let chosen = self.commit;
+                self.commit = chosen.max(before.min(*commit).min(self.last_entry()));
+                self.end_configurations(chosen, &[]);
+                let chosen = self.commit;
                 self.commit = self.commit.max(*commit);
                 let compacted = self.compacted;
                 for vote in votes.iter().filter(|(slot, ..)| *slot > compacted) {
