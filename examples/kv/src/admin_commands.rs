@@ -2,12 +2,12 @@
 //! what becomes of it.
 
 use quorate_core::NodeId;
-use quorate_raft::{Change, ChangeError, TransferError};
 use tokio::sync::oneshot;
 
 use crate::batch::Batch;
 use crate::command::{shown, wrong_arity};
 use crate::connection::Session;
+use crate::consensus::Change;
 use crate::directory::Address;
 use crate::node_status::MemberInfo;
 use crate::op::put;
@@ -139,7 +139,7 @@ impl Session {
         let sent = self.server.node.send(Request::Change { change, answer }).await.is_ok();
         match begun.await {
             Ok(Ok(())) if sent => Ok(()),
-            Ok(Err(error)) => Err(change_error(error)),
+            Ok(Err(error)) => Err(error),
             _ => Err(STOPPING.into()),
         }
     }
@@ -149,23 +149,9 @@ impl Session {
         let sent = self.server.node.send(Request::Transfer { to, answer }).await.is_ok();
         match begun.await {
             Ok(Ok(())) if sent => self.reply.ok(),
-            Ok(Err(TransferError::NotLeader(leader))) => self.reply.error(&not_leader(leader)),
-            Ok(Err(error)) => self.reply.error(&format!("ERR {error}")),
+            Ok(Err(error)) => self.reply.error(&error),
             _ => self.reply.error(STOPPING),
         }
-    }
-}
-
-/// The error reply to a change of the members that cannot begin.
-pub(crate) fn change_error(error: ChangeError) -> String {
-    match error {
-        ChangeError::NotLeader(leader) => not_leader(leader),
-        ChangeError::Behind(_) => format!("BEHIND {error}"),
-        ChangeError::Transferring(_)
-        | ChangeError::TermNotCommitted
-        | ChangeError::InProgress
-        | ChangeError::LogFull => format!("TRYAGAIN {error}"),
-        _ => format!("ERR {error}"),
     }
 }
 

@@ -1,5 +1,5 @@
 use quorate_core::{DecodeError, NodeId, Reader};
-use quorate_raft::{Index, Members};
+use quorate_log::Index;
 
 use crate::batch::{Batch, Ops};
 use crate::directory::{self, Directory};
@@ -95,10 +95,10 @@ impl State {
     }
 
     /// Takes note of the members that an entry of the log lists.
-    pub(crate) fn set_members(&mut self, data: &[u8]) {
+    pub(crate) fn set_members(&mut self, members: Option<Vec<NodeId>>) {
         // it was checked when it came into the log
-        if let Ok(members) = Members::decode(data) {
-            self.directory.set_members(members.iter().map(|member| member.id));
+        if let Some(members) = members {
+            self.directory.set_members(members.into_iter());
         }
     }
 

@@ -1,5 +1,5 @@
 use quorate_core::{DecodeError, Reader};
-use quorate_raft::Index;
+use quorate_log::Index;
 
 use crate::op::put;
 use crate::reply::Protocol;

@@ -1,8 +1,8 @@
 use core::fmt::Write;
 
-use quorate_raft::{Replication, Role};
 use quorate_tokio::StorageHealth;
 
+use crate::consensus::Role;
 use crate::directory::Address;
 use crate::node_status::{MemberInfo, NodeStatus};
 use crate::server::Server;
@@ -54,7 +54,7 @@ pub(crate) fn role(role: Role) -> &'static str {
         Role::Leader => "leader",
         Role::Candidate => "candidate",
         Role::PreCandidate => "pre-candidate",
-        _ => "follower",
+        Role::Follower => "follower",
     }
 }
 
@@ -138,11 +138,15 @@ fn stats_section(server: &Server, view: &NodeStatus, out: &mut String) {
 fn replication_section(server: &Server, view: &NodeStatus, out: &mut String) {
     let status = &view.status;
     line!(out, "role:{}", if status.fatal.is_some() { "stopped" } else { role(status.role) });
-    line!(out, "term:{}", status.term);
+    line!(out, "consensus:{}", server.config.protocol);
+    match status.ballot {
+        Some((round, node)) => line!(out, "ballot:{round}.{node}"),
+        None => line!(out, "term:{}", status.epoch),
+    }
     line!(out, "leader:{}", status.leader.map_or(0, |leader| leader.get()));
     line!(out, "commit:{}", status.commit);
     line!(out, "applied:{}", view.applied);
-    line!(out, "standing:{}", status.membership);
+    line!(out, "standing:{}", status.standing);
     line!(out, "removed:{}", status.removed.unwrap_or(0));
     line!(out, "awaits_snapshot:{}", u8::from(status.awaits_snapshot));
     match status.refusing {
@@ -151,8 +155,8 @@ fn replication_section(server: &Server, view: &NodeStatus, out: &mut String) {
     }
     line!(out, "cluster:{}", server.config.cluster);
     line!(out, "founding_id:{:016x}", server.config.cluster);
-    line!(out, "members_index:{}", status.config);
-    line!(out, "members_settled:{}", u8::from(!status.joint && status.config <= status.commit));
+    line!(out, "members_index:{}", status.members_index);
+    line!(out, "members_settled:{}", u8::from(!status.is_changing));
     let links = server.node.metrics().snapshot().peers;
     let is_up = |id| links.iter().any(|(peer, link)| *peer == id && link.connected);
     line!(out, "connected_slaves:{}", view.peers.iter().filter(|peer| is_up(peer.id)).count());
@@ -172,13 +176,7 @@ fn replication_section(server: &Server, view: &NodeStatus, out: &mut String) {
             Some(peer) => line!(
                 out,
                 "{who},state={},match={},lag={},silent_ms={}{}",
-                match peer.replication {
-                    Replication::Probe => "probe",
-                    Replication::Replicate => "replicate",
-                    Replication::Snapshot => "snapshot",
-                    Replication::Halted => "lost-entries",
-                    _ => "unknown",
-                },
+                peer.state,
                 peer.match_index,
                 status.last.saturating_sub(peer.match_index),
                 peer.silent_us / 1_000,

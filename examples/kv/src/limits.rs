@@ -2,6 +2,8 @@
 
 use quorate_tokio::WalOptions;
 
+/// Members of a cluster, at most.
+pub(crate) const MEMBERS: usize = 15;
 /// Arguments of one command, at most; Redis has the same.
 pub(crate) const ARGUMENTS: usize = 1 << 20;
 /// Bytes of one inline command or one length line, at most; Redis has the same.

@@ -23,6 +23,7 @@ mod command;
 mod command_gate;
 mod connection;
 mod connection_commands;
+mod consensus;
 mod ctl;
 mod dashboard;
 mod directory;

@@ -3,13 +3,13 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use quorate_raft::Role;
 use quorate_tokio::{MetricsSnapshot, StorageHealth};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
+use crate::consensus::Role;
 use crate::node_status::NodeStatus;
 use crate::replica::Request;
 use crate::server::Server;
@@ -75,7 +75,13 @@ fn render(server: &Server, view: &NodeStatus, driver: &MetricsSnapshot) -> Strin
     let leads = u64::from(status.role == Role::Leader);
     exposition.gauge("leader", "1 on the leader", leads);
     exposition.gauge("has_leader", "1 if this node knows a leader", status.leader.is_some().into());
-    exposition.gauge("term", "current term", status.term);
+    match status.ballot {
+        Some((round, node)) => {
+            exposition.gauge("ballot_round", "round of the highest ballot promised", round);
+            exposition.gauge("ballot_node", "node whose ballot that is", node.get());
+        }
+        None => exposition.gauge("term", "current term", status.epoch),
+    }
     exposition.gauge("commit_index", "last entry known to be committed", status.commit);
     exposition.gauge("applied_index", "last entry applied", view.applied);
     exposition.gauge("last_index", "last entry of the log", status.last);

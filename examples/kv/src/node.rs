@@ -8,23 +8,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use quorate_core::{Machine, NodeId};
-use quorate_raft::{Config, Heap, Raft};
+use quorate_core::NodeId;
+use quorate_raft::{Heap, Raft};
 use quorate_tokio::{Error, Handle, Node, NodeOptions, TcpOptions};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::apply::State;
 use crate::bootstrap::{Bootstrap, Start};
 use crate::cli::NodeArgs;
+use crate::consensus::Consensus;
 use crate::directory::Address;
 use crate::founding::{self, Founder};
 use crate::incarnation::{self, Incarnation};
 use crate::lock::DirLock;
 use crate::output_budget::OutputBudget;
-use crate::replica::{Addresses, Policy, Replica, Request};
+use crate::replica::{Addresses, NodeHandle, Policy, Replica, Request};
 use crate::server::{Server, ServerConfig};
 use crate::snapshot_store::SnapshotStore;
 use crate::{Failure, join, limits, metrics, not_ready, open_files, recover};
@@ -60,16 +61,28 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
             bootstrap
         }
     };
+    let result = run_founded::<Raft<Heap>>(arguments, &runtime, bootstrap, peers, ports, stop);
+    // connections that still wait for something are cut
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    result
+}
+
+/// Runs a node whose cluster is founded.
+fn run_founded<C: Consensus>(
+    arguments: NodeArgs,
+    runtime: &Runtime,
+    bootstrap: Bootstrap,
+    peers: TcpListener,
+    ports: Ports,
+    stop: Stop,
+) -> Result<(), Failure> {
     let cluster = bootstrap.cluster();
     let addresses = addresses(&arguments, ports.clients.local_addr().unwrap_or(arguments.listen))?;
     let (wake, output_budget) = (Arc::new(Notify::new()), OutputBudget::default());
     let node =
-        start(&arguments, bootstrap, peers, addresses, (wake.clone(), output_budget.clone()))?;
+        start::<C>(&arguments, bootstrap, peers, addresses, (wake.clone(), output_budget.clone()))?;
     runtime.spawn(tick(node.handle(), wake));
-    let result = runtime.block_on(serve(arguments, cluster, node, ports, stop, output_budget));
-    // connections that still wait for something are cut
-    runtime.shutdown_timeout(Duration::from_millis(200));
-    result
+    runtime.block_on(serve(arguments, cluster, node, ports, stop, output_budget))
 }
 
 /// Where clients and Prometheus connect to.
@@ -158,8 +171,8 @@ fn validate(arguments: &NodeArgs) -> Result<(), Failure> {
     {
         return usage(format!("--found-without {id}: it leaves out other nodes of --peers"));
     }
-    if ids.len() > Config::default().max_members {
-        return usage(format!("--peers has more than {} nodes", Config::default().max_members));
+    if ids.len() > limits::MEMBERS {
+        return usage(format!("--peers has more than {} nodes", limits::MEMBERS));
     }
     Ok(())
 }
@@ -209,10 +222,10 @@ fn addresses(arguments: &NodeArgs, listen: SocketAddr) -> Result<Addresses, Fail
     Ok(Addresses { own: Address { peer, client }, configured })
 }
 
-async fn serve(
+async fn serve<C: Consensus>(
     arguments: NodeArgs,
     cluster: u64,
-    node: Node<Replica>,
+    node: Node<Replica<C>>,
     ports: Ports,
     stop: Stop,
     output_budget: OutputBudget,
@@ -223,10 +236,11 @@ async fn serve(
         listen: clients.local_addr().unwrap_or(arguments.listen),
         data: arguments.data.display().to_string(),
         max_clients: open_files::room_for(arguments.tuning.max_clients as usize),
+        protocol: C::PROTOCOL,
         cluster,
     };
-    info!(id = arguments.id, clients = %config.listen, peers = %arguments.peer_listen, founding_id = format!("{cluster:016x}"), data = config.data, "serving");
-    let server = Arc::new(Server::new(node.handle(), config, output_budget));
+    info!(id = arguments.id, consensus = %C::PROTOCOL, clients = %config.listen, peers = %arguments.peer_listen, founding_id = format!("{cluster:016x}"), data = config.data, "serving");
+    let server = Arc::new(Server::new(NodeHandle::new(node.handle()), config, output_budget));
     tokio::spawn(server.clone().accept(tokio_listener(clients)?));
     if let Some(listener) = metrics {
         tokio::spawn(metrics::serve(server.clone(), tokio_listener(listener)?));
@@ -234,34 +248,21 @@ async fn serve(
     run_until_stopped(node, stop).await
 }
 
-fn start(
+fn start<C: Consensus>(
     arguments: &NodeArgs,
     bootstrap: Bootstrap,
     peers: TcpListener,
     addresses: Addresses,
     (wake, output_budget): (Arc<Notify>, OutputBudget),
-) -> Result<Node<Replica>, Failure> {
+) -> Result<Node<Replica<C>>, Failure> {
     let run = |text: String| Failure::Run(text);
     let id = NodeId::new(arguments.id);
-    let config = Config {
-        // several times what a thread may wait for a core on a machine that is busy: half a second is soon enough to miss a leader,
-        // and an election that nobody needed costs as much
-        election_min_us: 500_000,
-        election_max_us: 1_000_000,
-        heartbeat_us: 50_000,
-        max_entry_bytes: limits::ENTRY_BYTES,
-        max_uncommitted_bytes: 2 * limits::ENTRY_BYTES,
-        max_append_bytes: 256 << 10,
-        max_inflight_bytes: 4 << 20,
-        max_snapshot_chunk_bytes: 256 << 10,
-        ..Config::default()
-    };
     let seed = incarnation::now() ^ arguments.id.rotate_left(32);
-    let raft = match &bootstrap {
-        Bootstrap::Founder { voters, .. } => Raft::<Heap>::new(id, voters, config, seed),
-        Bootstrap::Joined { .. } => Raft::<Heap>::join(id, config, seed),
+    let log = match &bootstrap {
+        Bootstrap::Founder { voters, .. } => C::founder(id, voters, seed),
+        Bootstrap::Joined { .. } => C::joining(id, seed),
     };
-    let raft = raft.map_err(|error| Failure::Usage(error.to_string()))?;
+    let log = log.map_err(Failure::Usage)?;
     let tuning = &arguments.tuning;
     let policy = Policy {
         timeout_us: tuning.timeout_ms * 1_000,
@@ -279,14 +280,14 @@ fn start(
     options.tcp = TcpOptions { max_frame_bytes: limits::FRAME_BYTES, ..TcpOptions::default() };
     options.wal = limits::wal();
     let cluster = bootstrap.cluster();
-    let app = move |raft: &mut Raft<Heap>| {
-        let replica = open_replica(id, cluster, policy, max_snapshot, addresses, &data, raft);
+    let app = move |log: &mut C| {
+        let replica = open_replica(id, cluster, policy, max_snapshot, addresses, &data, log);
         replica
             .map(|replica| replica.with_wake(wake).with_output_budget(output_budget))
             .map_err(Error::app)
     };
     let knows = founding::path(&arguments.data).exists() || !arguments.join.is_empty();
-    quorate_tokio::start(raft, app, options).map_err(|error| {
+    quorate_tokio::start(log, app, options).map_err(|error| {
         let hint = match error {
             // a version that drew no founding id wrote none
             Error::Identity { cluster: of, node, .. } if node == id && !knows => {
@@ -323,22 +324,22 @@ fn require_log(data: &Path) -> Result<(), Failure> {
 }
 
 /// Makes the application, once the log is open, locked and restored.
-fn open_replica(
+fn open_replica<C: Consensus>(
     id: NodeId,
     cluster: u64,
     policy: Policy,
     max_snapshot: u64,
     addresses: Addresses,
     data: &Path,
-    raft: &mut Raft<Heap>,
-) -> Result<Replica, String> {
+    log: &mut C,
+) -> Result<Replica<C>, String> {
     let failed =
         |what: &str, error: io::Error| format!("cannot {what} in {}: {error}", data.display());
     let snapshots = data.join("snapshots");
     fs::create_dir_all(&snapshots)
         .map_err(|error| failed("make the directory snapshots", error))?;
-    let state = recover::recover(&snapshots, cluster, raft)?;
-    resume(&state, raft)?;
+    let state = recover::recover(&snapshots, cluster, log)?;
+    log.begin(state.applied)?;
     let archive = SnapshotStore::new(&snapshots, cluster, max_snapshot)
         .map_err(|error| failed("open the snapshots", error))?;
     let incarnation = Incarnation::begin(data, state.sessions.incarnation(id))
@@ -346,22 +347,10 @@ fn open_replica(
     info!(
         applied = state.applied,
         keys = state.store.len(),
-        log_last = raft.status().last,
+        log_last = log.view().last,
         "restored"
     );
     Ok(Replica::new(id, incarnation, policy, state, archive, addresses))
-}
-
-/// Tells the machine what the state covers. A crash may have come between a snapshot and its record. A snapshot beyond the log comes
-/// again, from the leader: what the machine has counts then.
-fn resume(state: &State, raft: &mut Raft<Heap>) -> Result<(), String> {
-    let known = raft.status().snapshot;
-    let covers = [state.applied, state.applied.min(known)];
-    let (index, term) =
-        covers.into_iter().find_map(|index| Some((index, raft.term(index)?))).ok_or_else(|| {
-            format!("the log does not reach entry {known}, which its snapshot covers")
-        })?;
-    raft.resume(index, term).map_err(|error| format!("cannot resume after entry {index}: {error}"))
 }
 
 fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
@@ -380,7 +369,7 @@ fn tokio_listener(listener: TcpListener) -> Result<tokio::net::TcpListener, Fail
 }
 
 /// Lets the node look after deadlines also when nothing else happens, and go on with what it left for its next turn.
-async fn tick(node: Handle<Replica>, wake: Arc<Notify>) {
+async fn tick<C: Consensus>(node: Handle<Replica<C>>, wake: Arc<Notify>) {
     let mut ticks = interval(Duration::from_millis(25));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -394,7 +383,10 @@ async fn tick(node: Handle<Replica>, wake: Arc<Notify>) {
     }
 }
 
-async fn run_until_stopped(mut node: Node<Replica>, mut stop: Stop) -> Result<(), Failure> {
+async fn run_until_stopped<C: Consensus>(
+    mut node: Node<Replica<C>>,
+    mut stop: Stop,
+) -> Result<(), Failure> {
     let why = tokio::select! {
         result = node.wait() => {
             return match result {

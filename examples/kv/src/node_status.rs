@@ -1,7 +1,8 @@
 use quorate_core::{NodeId, Rejections};
-use quorate_raft::{Index, Progress, Status};
+use quorate_log::Index;
 use quorate_tokio::StorageHealth;
 
+use crate::consensus::{Progress, Status};
 use crate::directory::Address;
 use crate::work::Meter;
 

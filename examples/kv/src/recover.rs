@@ -1,22 +1,22 @@
 //! What a node begins with after a restart.
 
-use quorate_core::Machine;
 use std::path::Path;
 
-use quorate_raft::{EntryKind, Heap, Index, Raft};
+use quorate_log::Index;
 use tracing::warn;
 
 use crate::apply::{Entry, State};
 use crate::batch::Ops;
+use crate::consensus::{Consensus, Content};
 use crate::snapshot;
 
-/// The state to begin with: the newest snapshot that is whole, and what the log has of the time up to the one that Raft knows.
+/// The state to begin with: the newest snapshot that is whole, and what the log has of the time up to the one that the machine knows.
 ///
 /// # Errors
 ///
 /// A sentence that names the file, if the log begins after what can be loaded.
-pub(crate) fn recover(dir: &Path, cluster: u64, raft: &Raft<Heap>) -> Result<State, String> {
-    let status = raft.status();
+pub(crate) fn recover<C: Consensus>(dir: &Path, cluster: u64, log: &C) -> Result<State, String> {
+    let status = log.view();
     let compacted = status.first.saturating_sub(1);
     let listed = snapshot::list(dir)
         .map_err(|error| format!("cannot read the directory {}: {error}", dir.display()))?;
@@ -31,7 +31,7 @@ pub(crate) fn recover(dir: &Path, cluster: u64, raft: &Raft<Heap>) -> Result<Sta
             }
         });
         match loaded {
-            Ok(state) => return Ok(replay(state, raft, status.snapshot)),
+            Ok(state) => return Ok(replay(state, log, status.snapshot)),
             Err(damage) => {
                 warn!(%damage, "a snapshot is damaged");
                 fault.get_or_insert(damage);
@@ -39,7 +39,7 @@ pub(crate) fn recover(dir: &Path, cluster: u64, raft: &Raft<Heap>) -> Result<Sta
         }
     }
     if compacted == 0 {
-        return Ok(replay(State::new(), raft, status.snapshot));
+        return Ok(replay(State::new(), log, status.snapshot));
     }
     let needed = snapshot::path(dir, status.snapshot);
     let what = match fault {
@@ -60,19 +60,22 @@ pub(crate) fn recover(dir: &Path, cluster: u64, raft: &Raft<Heap>) -> Result<Sta
     ))
 }
 
-/// Applies what the log has up to the snapshot that Raft knows: it does not give those entries again.
-fn replay(mut state: State, raft: &Raft<Heap>, through: Index) -> State {
+/// Applies what the log has up to the snapshot that the machine knows: it does not give those entries again.
+fn replay<C: Consensus>(mut state: State, log: &C, through: Index) -> State {
     while state.applied < through {
         let before = state.applied;
-        for entry in raft.entries(before + 1).iter().filter(|entry| entry.index <= through) {
+        for entry in log.entries(before + 1).filter(|entry| entry.index <= through) {
             state.applied = entry.index;
-            if entry.kind == EntryKind::Config {
-                state.set_members(entry.data);
-            }
-            if let (EntryKind::Command, Ok(command)) = (entry.kind, Entry::decode(entry.data))
-                && state.sessions.admit(command.id, command.floor)
-            {
-                state.execute(Ops::new(command.ops), None);
+            match entry.content {
+                Content::Members(data) => state.set_members(C::decode_members(data)),
+                Content::Command(data) => {
+                    if let Ok(command) = Entry::decode(data)
+                        && state.sessions.admit(command.id, command.floor)
+                    {
+                        state.execute(Ops::new(command.ops), None);
+                    }
+                }
+                Content::Nothing => {}
             }
         }
         if state.applied == before {

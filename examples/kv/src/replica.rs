@@ -1,6 +1,7 @@
 mod app;
 mod apply;
 mod forged_batches;
+mod handle;
 mod members;
 mod policy;
 mod reads;
@@ -10,12 +11,12 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 
-use quorate_raft::ReplicatedLog as _;
+use core::marker::PhantomData;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use quorate_core::{Fatal, Instant, Machine, NodeId};
-use quorate_raft::{Heap, Index, Raft, ReadId, Role, Status, Term};
+use quorate_core::{Fatal, Instant, NodeId};
+use quorate_log::{Index, ReadId};
 use quorate_tokio::LogLimit;
 use quorate_tokio::app::StorageHealth;
 use tokio::sync::Notify;
@@ -23,6 +24,7 @@ use tracing::{info, warn};
 
 use crate::apply::State;
 use crate::batch::Batch;
+use crate::consensus::{Consensus, Role, Status};
 use crate::forward::{Frame, Refusal, RequestId};
 use crate::incarnation::Incarnation;
 use crate::limits;
@@ -33,13 +35,14 @@ use crate::session::BatchId;
 use crate::snapshot_store::SnapshotStore;
 use crate::work::Meter;
 
+pub(crate) use handle::NodeHandle;
 pub(crate) use members::Addresses;
 use members::PeerConnections;
 pub(crate) use policy::Policy;
 use reads::ReadQueue;
 pub(crate) use request::Request;
 
-/// The key-value store beside a Raft node: the application of the driver's loop.
+/// The key-value store beside a node of the log: the application of the driver's loop.
 ///
 /// A batch of a client goes to the leader: by `propose` or `read` here, or by a frame to another
 /// node. A batch with writes becomes one entry of the log; whoever proposed it answers when it is
@@ -50,7 +53,8 @@ pub(crate) use request::Request;
 /// carries the batch's number, and [`Sessions`](crate::session::Sessions), a part of the replicated
 /// state, let it through once. The node whose client waits needs no answer from the leader if that
 /// is lost: it finds its own batch in the log, and replies from there.
-pub(crate) struct Replica {
+pub(crate) struct Replica<C> {
+    machine: PhantomData<fn(C)>,
     id: NodeId,
     incarnation: Incarnation,
     /// No batch can have a number any more.
@@ -69,8 +73,8 @@ pub(crate) struct Replica {
     in_flight_work: u64,
     /// What comes into the log when that has room.
     queued_writes: VecDeque<QueuedWrite>,
-    /// At which commit index and term the log had no room for the first of them.
-    log_full_at: (Index, Term),
+    /// At which commit index and epoch the log had no room for the first of them.
+    log_full_at: (Index, u64),
     /// Entries up to here are committed, and applied as turns have time for it.
     committed: Index,
     /// Those that wait, in runs: the last index and the bytes of each, and the bytes of all.
@@ -100,7 +104,7 @@ pub(crate) struct Replica {
     connections: PeerConnections,
     /// This node is in the cluster.
     member: bool,
-    role: (Role, Term),
+    role: (Role, u64),
     role_changed: bool,
     sweep_at: Instant,
     disk: StorageHealth,
@@ -167,7 +171,7 @@ const ROLE_LINES_PER_MINUTE: u32 = 120;
 
 const STOPPED: &str = "ERR this node has stopped itself and serves nothing any more: see its log, then restart or replace it";
 
-impl Replica {
+impl<C: Consensus> Replica<C> {
     pub(crate) fn new(
         id: NodeId,
         incarnation: Incarnation,
@@ -177,6 +181,7 @@ impl Replica {
         addresses: Addresses,
     ) -> Self {
         Self {
+            machine: PhantomData,
             id,
             incarnation,
             numbers_exhausted: false,
@@ -252,11 +257,11 @@ impl Replica {
         let _ = waiting.answer.send(BatchReply { replies: replies.into(), index, share });
     }
 
-    fn leader_changed(&mut self, role: Role, term: Term, leader: Option<NodeId>) {
+    fn leader_changed(&mut self, role: Role, epoch: u64, leader: Option<NodeId>) {
         if let Some(suppressed) = self.role_log_limit.pass(()) {
-            info!(?role, term, leader = leader.map(NodeId::get), suppressed, "leader");
+            info!(?role, epoch, leader = leader.map(NodeId::get), suppressed, "leader");
         }
-        self.role = (role, term);
+        self.role = (role, epoch);
         self.role_changed = true;
         self.counters.leader_changes += u64::from(leader.is_some());
         // reads under way are lost; their nodes send them again
@@ -284,12 +289,12 @@ impl Replica {
         }
     }
 
-    fn start_read_round(&mut self, raft: &mut Raft<Heap>) {
+    fn start_read_round(&mut self, log: &mut C) {
         if self.unconfirmed.is_empty() {
             return;
         }
         let requesters = core::mem::take(&mut self.unconfirmed);
-        match raft.read() {
+        match log.read() {
             Ok(id) => self.rounds.push_back((id, requesters)),
             Err(_) => {
                 for requester in requesters {
@@ -306,14 +311,14 @@ impl Replica {
         }
     }
 
-    fn node_status(&self, raft: &Raft<Heap>) -> NodeStatus {
+    fn node_status(&self, log: &C) -> NodeStatus {
         NodeStatus {
-            status: raft.status(),
-            rejections: raft.rejections(),
+            status: log.view(),
+            rejections: log.rejections(),
             // only a leader knows
-            members: self.member_list(raft),
+            members: self.member_list(log),
             known: self.state.directory.len(),
-            peers: if self.role.0 == Role::Leader { raft.peers().collect() } else { Vec::new() },
+            peers: if self.role.0 == Role::Leader { log.progress().collect() } else { Vec::new() },
             applied: self.state.applied,
             keys: self.state.store.len(),
             bytes: self.state.store.bytes(),
@@ -335,17 +340,17 @@ impl Replica {
 
     /// A leader with a full disk proposes nothing. But if nothing of the log waits for the disk, it tries one: so it learns whether the
     /// others' disks are full as well.
-    fn refuses_writes(&self, raft: &Raft<Heap>) -> bool {
+    fn refuses_writes(&self, log: &C) -> bool {
         if self.disk == StorageHealth::Good {
             return self.no_snapshot_space;
         }
-        let status = raft.status();
+        let status = log.view();
         status.last > status.durable
     }
 
     /// A leader whose disk takes no more applies nothing, and takes no writes. If others have what it cannot write, one of them should
     /// lead. Where all disks are full, nobody could be elected, and this node goes on to answer reads.
-    fn step_down_if_disk_full(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
+    fn step_down_if_disk_full(&mut self, log: &mut C, now: Instant, status: &Status) {
         if !self.disk_full() {
             self.disk_bad_since = None;
             self.stepped_down_for_disk = false;
@@ -355,13 +360,13 @@ impl Replica {
         let others = status.commit > status.durable
             || (self.disk == StorageHealth::Good && !self.stepped_down_for_disk);
         if status.role == Role::Leader
-            && raft.peers().next().is_some()
+            && log.members().any(|member| member.id != self.id)
             && now.since(since) >= DISK_FULL_US
             && others
         {
             warn!("this node's disk takes no more: stepping down");
             self.stepped_down_for_disk = true;
-            raft.step_down();
+            log.step_down();
         }
     }
 
@@ -397,6 +402,6 @@ const FORGED: &str = "ERR the command was not executed: another was applied unde
 const UNKNOWN_FORGED: &str = "ERR outcome unknown: somebody else used this node's numbers; the command may or may not have been executed";
 const UNKNOWN_STOPPED: &str = "ERR outcome unknown: this node has stopped itself; the command may or may not have been executed";
 
-fn replicas(raft: &Raft<Heap>, index: Index) -> i64 {
-    raft.peers().filter(|peer| peer.match_index >= index).count() as i64
+fn replicas(log: &impl Consensus, index: Index) -> i64 {
+    i64::try_from(log.replicas(index)).unwrap_or(i64::MAX)
 }

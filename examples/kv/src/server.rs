@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use quorate_tokio::{Handle, LogLimit};
+use quorate_tokio::LogLimit;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
@@ -13,14 +13,15 @@ use tracing::{debug, warn};
 
 use crate::clients::Clients;
 use crate::connection::Connection;
+use crate::consensus::LogProtocol;
 use crate::input_budget::InputBudget;
 use crate::limits;
 use crate::output_budget::OutputBudget;
-use crate::replica::Replica;
+use crate::replica::NodeHandle;
 
 /// What all client connections of a node share.
 pub(crate) struct Server {
-    pub(crate) node: Handle<Replica>,
+    pub(crate) node: NodeHandle,
     pub(crate) clients: Clients,
     pub(crate) counters: ServerCounters,
     pub(crate) config: ServerConfig,
@@ -39,6 +40,7 @@ pub(crate) struct ServerConfig {
     pub(crate) listen: SocketAddr,
     pub(crate) data: String,
     pub(crate) max_clients: usize,
+    pub(crate) protocol: LogProtocol,
     /// The founding id, which all nodes of the cluster have in common.
     pub(crate) cluster: u64,
 }
@@ -53,11 +55,7 @@ pub(crate) struct ServerCounters {
 }
 
 impl Server {
-    pub(crate) fn new(
-        node: Handle<Replica>,
-        config: ServerConfig,
-        output_budget: OutputBudget,
-    ) -> Self {
+    pub(crate) fn new(node: NodeHandle, config: ServerConfig, output_budget: OutputBudget) -> Self {
         Self {
             node,
             clients: Clients::default(),

@@ -4,7 +4,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use quorate_core::{DecodeError, Reader};
-use quorate_raft::Index;
+use quorate_log::Index;
 
 use crate::apply::State;
 use crate::directory::Directory;

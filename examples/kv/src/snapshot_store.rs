@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Instant;
 
 use quorate_core::NodeId;
-use quorate_raft::Index;
+use quorate_log::Index;
 use reserved_space::ReservedSpace;
 pub(crate) use reserved_space::is_full;
 use tracing::warn;

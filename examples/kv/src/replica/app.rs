@@ -1,67 +1,55 @@
 //! The replica as the driver's loop sees it: commands, events, frames, and what is left to do at the end of a turn.
 
 use quorate_core::{Instant, Machine, NodeId};
-use quorate_raft::{Event, Heap, Message, Raft, ReplicatedLog as _, Role};
 use quorate_tokio::Priority;
 use quorate_tokio::app::{App, Outbox, StorageHealth};
 use tracing::{error, info, warn};
 
 use super::{ChunkRequest, NOT_SENT_TO, Replica, Request, STOPPED, UNKNOWN_STOPPED};
 use crate::batch::Batch;
+use crate::consensus::{Consensus, Event, Role};
 use crate::forward::{Frame, Refusal};
 
-impl App for Replica {
-    type Machine = Raft<Heap>;
+impl<C: Consensus> App for Replica<C> {
+    type Machine = C;
     type Command = Request;
 
-    /// Heartbeats, votes and answers; entries and parts of snapshots are bulk.
-    fn priority(message: &Message<'_>) -> Priority {
-        match message {
-            Message::Append { entries: data, .. } | Message::Snapshot { data, .. }
-                if data.is_empty() =>
-            {
-                Priority::Urgent
-            }
-            Message::Append { .. }
-            | Message::Snapshot { .. }
-            | Message::SnapshotEnd { .. }
-            | Message::Propose { .. }
-            | Message::Proposed { .. } => Priority::Bulk,
-            _ => Priority::Urgent,
-        }
+    fn priority(message: &<C as Machine>::Message<'_>) -> Priority {
+        C::priority(message)
     }
 
-    fn command(&mut self, raft: &mut Raft<Heap>, now: Instant, command: Request) {
+    fn command(&mut self, log: &mut C, now: Instant, command: Request) {
         match command {
             Request::Execute { batch, stale, answer } => {
-                self.execute(raft, now, batch, stale, answer)
+                self.execute(log, now, batch, stale, answer)
             }
-            Request::Status(answer) => drop(answer.send(self.node_status(raft))),
-            Request::Node { node, answer } => drop(answer.send(self.id_record(raft, node))),
-            Request::Transfer { to, answer } => drop(answer.send(raft.transfer(to))),
+            Request::Status(answer) => drop(answer.send(self.node_status(log))),
+            Request::Node { node, answer } => drop(answer.send(self.id_record(log, node))),
+            Request::Transfer { to, answer } => drop(answer.send(log.transfer(to))),
             Request::Change { change, answer } => {
                 // who asked may be gone
-                let _ = answer.send(raft.change(&[change]).map(drop));
+                let _ = answer.send(log.change(change));
             }
             // who asked may be gone
             Request::Add { node, address, answer } => {
-                let _ = answer.send(self.add_node(raft, node, &address));
+                let _ = answer.send(self.add_node(log, node, &address));
             }
             Request::Move { node, address, answer } => {
-                let _ = answer.send(self.check_move(raft, node, &address));
+                let _ = answer.send(self.check_move(log, node, &address));
             }
             Request::Tick => {}
         }
     }
 
-    fn event(&mut self, event: Event<'_>) {
+    fn event(&mut self, event: <C as Machine>::Event<'_>) {
+        let Some(event) = C::describe(&event) else { return };
         match event {
-            Event::Committed(entries) => self.committed(entries),
-            Event::Leading { term } => self.leader_changed(Role::Leader, term, Some(self.id)),
-            Event::Following { leader, term } => {
-                self.leader_changed(Role::Follower, term, Some(leader));
+            Event::Committed { last, bytes } => self.committed(last, bytes),
+            Event::Leading { epoch } => self.leader_changed(Role::Leader, epoch, Some(self.id)),
+            Event::Following { leader, epoch } => {
+                self.leader_changed(Role::Follower, epoch, Some(leader));
             }
-            Event::Leaderless { term } => self.leader_changed(Role::Follower, term, None),
+            Event::Leaderless { epoch } => self.leader_changed(Role::Follower, epoch, None),
             Event::Read { through } => {
                 let committed = self.committed;
                 while self.rounds.front().is_some_and(|&(id, _)| id <= through) {
@@ -75,7 +63,7 @@ impl App for Replica {
             }
             Event::SnapshotChunk { .. }
                 if self.chunk_lost || self.snapshot_backoff.is_pending() => {}
-            Event::SnapshotChunk { index, offset, data, done, .. } => {
+            Event::SnapshotChunk { index, offset, data, done } => {
                 if let Err(error) = self.snapshots.receive(index, offset, data, done) {
                     if let Some(suppressed) = self.log_limit.pass("snapshot part") {
                         warn!(index, offset, %error, suppressed, "could not keep a part of a snapshot; asking for it anew");
@@ -83,7 +71,7 @@ impl App for Replica {
                     self.chunk_lost = true;
                 }
             }
-            Event::Members { .. } => self.connections.changed(),
+            Event::Members => self.connections.changed(),
             Event::PeerLostEntries { peer, acknowledged } => {
                 let Some(suppressed) = self.log_limit.pass("peer lost entries") else { return };
                 error!(%peer, acknowledged, suppressed, "a node lost entries that it had acknowledged, and so its votes: it counts for nothing until \
@@ -116,11 +104,10 @@ impl App for Replica {
                 self.read_queue.fail(STOPPED);
                 self.fail_all_pending(STOPPED, UNKNOWN_STOPPED);
             }
-            _ => {}
         }
     }
 
-    fn frame(&mut self, raft: &mut Raft<Heap>, now: Instant, from: NodeId, bytes: &[u8]) {
+    fn frame(&mut self, log: &mut C, now: Instant, from: NodeId, bytes: &[u8]) {
         let frame = match Frame::decode(bytes) {
             Ok(frame) => frame,
             Err(_) => return self.reject_invalid(from, "a frame that does not parse"),
@@ -131,7 +118,7 @@ impl App for Replica {
                     Ok(batch) if batch.is_read_only() != request_id.write => batch,
                     _ => return self.reject_invalid(from, "a request that does not parse"),
                 };
-                if let Err(reason) = self.handle_request(raft, from, request_id, floor, batch) {
+                if let Err(reason) = self.handle_request(log, from, request_id, floor, batch) {
                     self.outgoing.push((
                         from,
                         Frame::Refusal { request_id, reason }.to_vec(),
@@ -162,23 +149,23 @@ impl App for Replica {
         }
     }
 
-    fn settle(&mut self, raft: &mut Raft<Heap>, now: Instant, outbox: &mut Outbox) {
-        let status = raft.status();
+    fn settle(&mut self, log: &mut C, now: Instant, outbox: &mut Outbox) {
+        let status = log.view();
         self.meter.begin();
-        self.apply_committed(raft);
-        self.maintain_connections(raft, now, &status, outbox);
+        self.apply_committed(log);
+        self.maintain_connections(log, now, &status, outbox);
         self.expire(now, &status);
-        self.route_due(raft, now);
-        self.route_deferred_reads(raft, now, raft.leadership());
+        self.route_due(log, now);
+        self.route_deferred_reads(log, now, log.leadership());
         if self.role_changed || now >= self.sweep_at {
-            self.sweep(raft, now, &status);
+            self.sweep(log, now);
         }
-        self.propose_queued(raft, now);
-        self.step_down_if_disk_full(raft, now, &status);
+        self.propose_queued(log, now);
+        self.step_down_if_disk_full(log, now, &status);
         self.enqueue_confirmed(now);
-        self.serve_reads(raft, now);
-        self.start_read_round(raft);
-        self.manage_snapshots(raft, now, &status);
+        self.serve_reads(log, now);
+        self.start_read_round(log);
+        self.manage_snapshots(log, now, &status);
         for (to, frame, request_id) in core::mem::take(&mut self.outgoing) {
             // an answer that is dropped is asked for again, or found in the log
             if let (false, Some(request_id)) = (outbox.send(to, &frame), request_id) {

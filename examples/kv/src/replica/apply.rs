@@ -1,24 +1,24 @@
 //! How what is committed is applied: a bounded number of steps in each turn of the loop, so that a node
 //! that fell behind still hears its leader, or is heard, while it catches up.
 
-use quorate_raft::{Entries, EntryKind, Heap, Index, Raft};
+use quorate_log::Index;
 use tracing::error;
 
 use super::{FORGED, REPLY_DROPPED, Replica};
-use crate::apply::Entry;
+use crate::apply::Entry as Command;
 use crate::batch::Ops;
+use crate::consensus::{Consensus, Content, Entry};
 use crate::forward::{Frame, RequestId};
 use crate::reply::Reply;
 use crate::session::BatchId;
 use crate::{limits, work};
 
-impl Replica {
+impl<C: Consensus> Replica<C> {
     /// Entries are committed. They stay in the log until a snapshot of this node covers them, so nothing is copied: each turn
     /// goes on where the last one ended.
-    pub(super) fn committed(&mut self, entries: Entries<'_>) {
-        self.committed = self.committed.max(entries.last());
-        let bytes = entries.bytes().len() as u64;
-        self.backlog.push_back((entries.last(), bytes));
+    pub(super) fn committed(&mut self, last: Index, bytes: u64) {
+        self.committed = self.committed.max(last);
+        self.backlog.push_back((last, bytes));
         self.backlog_bytes = self.backlog_bytes.saturating_add(bytes);
     }
 
@@ -33,11 +33,11 @@ impl Replica {
     }
 
     /// Applies what this turn has time for: one entry at least.
-    pub(super) fn apply_committed(&mut self, raft: &Raft<Heap>) {
+    pub(super) fn apply_committed(&mut self, log: &C) {
         let mut named = false;
         while self.is_applying() {
             let before = self.state.applied;
-            named |= self.apply(raft.entries(before.saturating_add(1)));
+            named |= self.apply(log.entries(before.saturating_add(1)));
             if self.state.applied == before {
                 // this turn has no time for more
                 break;
@@ -50,20 +50,21 @@ impl Replica {
     }
 
     /// Applies entries until they end or the turn has no time for more; tells whether any came in this node's name.
-    fn apply(&mut self, entries: Entries<'_>) -> bool {
+    fn apply<'a>(&mut self, entries: impl Iterator<Item = Entry<'a>>) -> bool {
         let mut named = false;
-        for entry in entries.iter() {
+        for entry in entries {
             if entry.index > self.committed || !self.meter.may_apply() {
                 break;
             }
             self.state.applied = entry.index;
             self.meter.applied(work::SMALL);
             self.growth_since_snapshot.entries += 1;
-            self.growth_since_snapshot.bytes += entry.data.len() as u64;
-            if entry.kind == EntryKind::Config {
-                self.state.set_members(entry.data);
-            } else if entry.kind == EntryKind::Command {
-                match Entry::decode(entry.data) {
+            self.growth_since_snapshot.bytes += entry.bytes as u64;
+            match entry.content {
+                Content::Members(data) => {
+                    self.state.set_members(C::decode_members(data));
+                }
+                Content::Command(data) => match Command::decode(data) {
                     Ok(command) => {
                         named |= command.id.origin == self.id;
                         self.apply_command(entry.index, command);
@@ -74,7 +75,8 @@ impl Replica {
                             error!(index = entry.index, %error, suppressed, "skipping a command of a form unknown here");
                         }
                     }
-                }
+                },
+                Content::Nothing => {}
             }
         }
         named
@@ -96,7 +98,7 @@ impl Replica {
         }
     }
 
-    fn apply_command(&mut self, index: Index, entry: Entry<'_>) {
+    fn apply_command(&mut self, index: Index, entry: Command<'_>) {
         if !self.state.sessions.admit(entry.id, entry.floor) {
             self.counters.duplicates += 1;
             return;
@@ -107,7 +109,7 @@ impl Replica {
     }
 
     /// Does what the entry says, as every node does; who waits for it is answered.
-    fn execute_entry(&mut self, index: Index, entry: Entry<'_>) -> u64 {
+    fn execute_entry(&mut self, index: Index, entry: Command<'_>) -> u64 {
         let own = entry.id.origin == self.id && entry.id.incarnation == self.incarnation.get();
         if let Some(waiting) = own.then(|| self.writes.remove(entry.id.number)).flatten() {
             if waiting.batch.has_writes(entry.ops) {

@@ -3,12 +3,13 @@
 use tracing::{error, warn};
 
 use super::{QueuedWrite, Replica, UNKNOWN_FORGED};
+use crate::consensus::Consensus;
 use crate::limits;
 use crate::pending::Pending;
 
 pub(super) const NUMBERS_EXHAUSTED: &str = "ERR this node's numbers for batches are used up by what was forged in its name, the command was not executed: ask another node; remove this one, and add it again under an id that was never used";
 
-impl Replica {
+impl<C: Consensus> Replica<C> {
     /// Takes a new incarnation if the numbers of this one were used by somebody else: its batches
     /// would be taken for ones that were applied before, and its clients would wait in vain.
     pub(super) fn check_forged_batches(&mut self) {

@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use quorate_core::{Instant, Machine, NodeId};
-use quorate_raft::{Change, Heap, Raft, Role, Status};
+use quorate_core::{Instant, NodeId};
 use quorate_tokio::app::Outbox;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -11,6 +10,7 @@ use tracing::{info, warn};
 use super::Replica;
 use crate::admin_commands;
 use crate::batch::Batch;
+use crate::consensus::{Change, Consensus, Role, Status};
 use crate::directory::Address;
 use crate::node_status::MemberInfo;
 use crate::op::put;
@@ -63,11 +63,11 @@ impl PeerConnections {
     }
 }
 
-impl Replica {
+impl<C: Consensus> Replica<C> {
     /// Connects new members, disconnects removed ones, and announces this node's address.
     pub(super) fn maintain_connections(
         &mut self,
-        raft: &mut Raft<Heap>,
+        log: &mut C,
         now: Instant,
         status: &Status,
         outbox: &mut Outbox,
@@ -76,20 +76,20 @@ impl Replica {
             return;
         }
         self.connections.next_check = now.after(CHECK_INTERVAL_US);
-        self.member = status.membership.is_member() && status.removed.is_none();
+        self.member = status.standing.is_member() && status.removed.is_none();
         if self.member {
-            self.connect_members(raft, outbox);
+            self.connect_members(log, outbox);
         }
         // before that another leader may take the change back
-        if status.config <= status.commit || status.removed.is_some() {
-            self.track_non_members(raft, now, outbox);
-            self.disconnect_non_members(raft, now, outbox);
+        if status.members_index <= status.commit || status.removed.is_some() {
+            self.track_non_members(log, now, outbox);
+            self.disconnect_non_members(log, now, outbox);
         }
         self.log_leaderless(now, status);
-        if self.is_non_member() && status.config <= self.state.applied {
+        if self.is_non_member() && status.members_index <= self.state.applied {
             self.fail_all_pending(NOT_MEMBER, UNKNOWN_NOT_MEMBER);
         }
-        self.announce_address(raft, now, status);
+        self.announce_address(log, now, status);
     }
 
     /// Logs that there is no leader for long: what is asked of this node is refused meanwhile.
@@ -103,7 +103,7 @@ impl Replica {
             self.connections.leaderless = Some(now);
             warn!(
                 seconds = LEADERLESS_US / 1_000_000,
-                term = status.term,
+                term = status.epoch,
                 "no leader: too few voters reach each other (`quorate-kv ctl status` names those that do not answer)"
             );
         }
@@ -119,7 +119,7 @@ impl Replica {
     }
 
     /// The members, and where they are.
-    pub(super) fn member_list(&self, raft: &Raft<Heap>) -> Vec<MemberInfo> {
+    pub(super) fn member_list(&self, log: &C) -> Vec<MemberInfo> {
         let info = |id: NodeId, standing: String| {
             let known = self.state.directory.get(id).cloned().unwrap_or_default();
             let address = if id == self.id {
@@ -129,12 +129,12 @@ impl Replica {
             };
             MemberInfo { id, standing, address }
         };
-        raft.members().iter().map(|m| info(m.id, m.membership.to_string())).collect()
+        log.members().map(|m| info(m.id, m.standing.to_string())).collect()
     }
 
     /// A node as the directory has it. Removed nodes stay there, so that no id is used twice.
-    pub(super) fn id_record(&self, raft: &Raft<Heap>, id: NodeId) -> MemberInfo {
-        let standing = raft.members().membership(id).to_string();
+    pub(super) fn id_record(&self, log: &C, id: NodeId) -> MemberInfo {
+        let standing = log.standing(id).to_string();
         MemberInfo {
             id,
             standing,
@@ -143,17 +143,12 @@ impl Replica {
     }
 
     /// Begins to bring a node in. Everything that can be wrong is found before the members change.
-    pub(super) fn add_node(
-        &self,
-        raft: &mut Raft<Heap>,
-        node: NodeId,
-        address: &str,
-    ) -> Result<(), String> {
-        let status = raft.status();
+    pub(super) fn add_node(&self, log: &mut C, node: NodeId, address: &str) -> Result<(), String> {
+        let status = log.view();
         if status.role != Role::Leader {
             return Err(admin_commands::not_leader(status.leader));
         }
-        let is_member = |id| raft.members().iter().any(|member| member.id == id);
+        let is_member = |id| log.is_member(id);
         if is_member(node) {
             let address_of = if node == self.id {
                 Some(&*self.addresses.own.peer)
@@ -175,27 +170,22 @@ impl Replica {
                 "ERR node {node} was in the cluster before, and an id is used once: give the new node another id and an empty directory"
             ));
         }
-        if let Some(other) = self.member_at(raft, node, address) {
+        if let Some(other) = self.member_at(log, node, address) {
             return Err(admin_commands::address_taken(other, address));
         }
         if !self.state.directory.has_room_for(node, is_member) {
             return Err("ERR no more addresses can be kept: remove a node first".into());
         }
-        raft.change(&[Change::Add(node)]).map(drop).map_err(admin_commands::change_error)
+        log.change(Change::Add(node))
     }
 
     /// Whether an operator may enter another address for a member.
-    pub(super) fn check_move(
-        &self,
-        raft: &Raft<Heap>,
-        node: NodeId,
-        address: &str,
-    ) -> Result<(), String> {
-        let status = raft.status();
+    pub(super) fn check_move(&self, log: &C, node: NodeId, address: &str) -> Result<(), String> {
+        let status = log.view();
         if status.role != Role::Leader {
             return Err(admin_commands::not_leader(status.leader));
         }
-        if !raft.members().iter().any(|member| member.id == node) {
+        if !log.is_member(node) {
             return Err(format!(
                 "ERR there is no node {node} in the cluster: QUORATE ADD {node} HOST:PORT brings one in"
             ));
@@ -212,18 +202,18 @@ impl Replica {
                 "ERR node {node} is at {address_of} by --peers of this node, which counts more: start the founders with its new address in --peers, then ask again, for those that joined later"
             ));
         }
-        match self.member_at(raft, node, address) {
+        match self.member_at(log, node, address) {
             Some(other) => Err(admin_commands::address_taken(other, address)),
             None => Ok(()),
         }
     }
 
     /// Another member than this one that is reached at this address.
-    fn member_at(&self, raft: &Raft<Heap>, node: NodeId, address: &str) -> Option<NodeId> {
+    fn member_at(&self, log: &C, node: NodeId, address: &str) -> Option<NodeId> {
         let address_of = |id| {
             if id == self.id { Some(&*self.addresses.own.peer) } else { self.address_of(id) }
         };
-        let mut others = raft.members().iter().map(|member| member.id).filter(|&id| id != node);
+        let mut others = log.members().map(|member| member.id).filter(|&id| id != node);
         others.find(|&id| address_of(id) == Some(address))
     }
 
@@ -232,8 +222,8 @@ impl Replica {
         configured.or_else(|| self.state.directory.get(id).map(|address| address.peer.as_str()))
     }
 
-    fn connect_members(&mut self, raft: &Raft<Heap>, outbox: &mut Outbox) {
-        for member in raft.members().iter().filter(|member| member.id != self.id) {
+    fn connect_members(&mut self, log: &C, outbox: &mut Outbox) {
+        for member in log.members().filter(|member| member.id != self.id) {
             let Some(address) = self.address_of(member.id).map(str::to_owned) else { continue };
             match self.connections.open.get_mut(&member.id) {
                 Some(connection) if connection.address == address => {
@@ -252,10 +242,9 @@ impl Replica {
 
     /// A removed node that comes by itself is told so, and its way closed again. One of which this node knows nothing may be a
     /// member that a later entry adds, and stays.
-    fn track_non_members(&mut self, raft: &Raft<Heap>, now: Instant, outbox: &mut Outbox) {
-        let members = raft.members();
+    fn track_non_members(&mut self, log: &C, now: Instant, outbox: &mut Outbox) {
         for id in outbox.peers() {
-            let is_member = members.iter().any(|member| member.id == id);
+            let is_member = log.is_member(id);
             let was_member = self.connections.closed.contains(&id) || self.address_of(id).is_some();
             if !is_member && was_member {
                 let non_member_since =
@@ -265,15 +254,14 @@ impl Replica {
         }
     }
 
-    fn disconnect_non_members(&mut self, raft: &Raft<Heap>, now: Instant, outbox: &mut Outbox) {
-        let members = raft.members();
-        if members.is_empty() {
+    fn disconnect_non_members(&mut self, log: &C, now: Instant, outbox: &mut Outbox) {
+        if log.members().next().is_none() {
             return;
         }
         let (own, member) = (self.id, self.member);
         let PeerConnections { open, closed, .. } = &mut self.connections;
         open.retain(|&id, connection| {
-            if member && members.iter().any(|other| other.id == id) {
+            if member && log.is_member(id) {
                 return true;
             }
             let stays =
@@ -296,7 +284,7 @@ impl Replica {
     }
 
     /// Has this node's address entered in the directory, if it is missing there or has changed.
-    fn announce_address(&mut self, raft: &mut Raft<Heap>, now: Instant, status: &Status) {
+    fn announce_address(&mut self, log: &mut C, now: Instant, status: &Status) {
         let Address { peer, client } = &self.addresses.own;
         let entered = self.state.directory.get(self.id) == Some(&self.addresses.own);
         if entered || !self.member || status.leader.is_none() || now < self.connections.announce_at
@@ -308,6 +296,6 @@ impl Replica {
         put::set_address(&mut batch.ops, self.id.get(), peer, client);
         // nobody waits for the answer
         let (answer, _) = oneshot::channel();
-        self.execute(raft, now, batch, false, answer);
+        self.execute(log, now, batch, false, answer);
     }
 }

@@ -4,10 +4,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use quorate_core::{Instant, NodeId};
-use quorate_raft::{Heap, Raft};
 
 use super::{OUTPUT_FULL, Replica, Requester, replicas};
 use crate::batch::{Batch, Ops};
+use crate::consensus::Consensus;
 use crate::forward::{Frame, Refusal, RequestId};
 use crate::output_budget::{OutputBudget, Share};
 use crate::pending::PendingBatch;
@@ -149,7 +149,7 @@ impl ReadQueue {
     }
 }
 
-impl Replica {
+impl<C: Consensus> Replica<C> {
     /// Answers an own batch, in this turn or in one of the next.
     pub(super) fn start_read(&mut self, waiting: PendingBatch) {
         let deadline = waiting.deadline;
@@ -182,7 +182,7 @@ impl Replica {
     }
 
     /// Answers as much as this turn may; batches take turns, too.
-    pub(super) fn serve_reads(&mut self, raft: &Raft<Heap>, now: Instant) {
+    pub(super) fn serve_reads(&mut self, log: &C, now: Instant) {
         self.expire_reads(now);
         while self.meter.has_room() {
             let full = self.output_budget.is_full();
@@ -193,7 +193,7 @@ impl Replica {
             let probing = read_batch.at == 0 && (full || !self.read_queue.may_start_long());
             let ops = &read_batch.source.batch().ops;
             let mut rest = Ops::new(ops.get(read_batch.at..).unwrap_or_default());
-            let count = |index| replicas(raft, index);
+            let count = |index| replicas(log, index);
             let steps = self.state.answer(&mut rest, work::SLICE, count, &mut read_batch.reply);
             self.meter.read(steps);
             read_batch.at = ops.len().saturating_sub(rest.rest().len());

@@ -1,8 +1,8 @@
 use quorate_core::NodeId;
-use quorate_raft::{Change, ChangeError, TransferError};
 use tokio::sync::oneshot;
 
 use crate::batch::Batch;
+use crate::consensus::Change;
 use crate::node_status::{MemberInfo, NodeStatus};
 use crate::pending::BatchReply;
 
@@ -23,12 +23,12 @@ pub(crate) enum Request {
     /// Transfer leadership to another node; the answer is whether that has begun.
     Transfer {
         to: NodeId,
-        answer: oneshot::Sender<Result<(), TransferError>>,
+        answer: oneshot::Sender<Result<(), String>>,
     },
     /// Change the members; the answer is whether that has begun.
     Change {
         change: Change,
-        answer: oneshot::Sender<Result<(), ChangeError>>,
+        answer: oneshot::Sender<Result<(), String>>,
     },
     /// Bring a node in that is at this address: the change of the members has begun, or the node is one. Its address is not entered yet.
     Add {

@@ -1,9 +1,8 @@
 //! Routes clients' batches to the leader: proposes, forwards, retries and gives up.
 
-use quorate_core::{Instant, Machine, NodeId};
+use quorate_core::{Instant, NodeId};
+use quorate_log::Leadership;
 use quorate_log::submission::Outcome;
-use quorate_log::{Leadership, ReplicatedLog};
-use quorate_raft::{Heap, ProposeError, Raft, Role, Status};
 use quorate_tokio::StorageHealth;
 use tokio::sync::oneshot;
 
@@ -11,6 +10,7 @@ use super::forged_batches::NUMBERS_EXHAUSTED;
 use super::{NOT_SENT_TO, QueuedWrite, Replica, Requester, STOPPED};
 use crate::apply::Entry;
 use crate::batch::Batch;
+use crate::consensus::{Consensus, ProposeError, Role, Status};
 use crate::forward::{Frame, Refusal, RequestId};
 use crate::pending::{BatchReply, PendingBatch};
 use crate::session::BatchId;
@@ -24,10 +24,10 @@ const UNKNOWN_RETRIES_EXHAUSTED: &str = "ERR outcome unknown: several leaders in
 const INVALID: &str = "ERR the leader refused the command as one that this node cannot have sent, it was not executed: see the leader's log, and the clock of this machine";
 const TOO_LARGE: &str = "ERR the command is larger than the log takes";
 
-impl Replica {
+impl<C: Consensus> Replica<C> {
     pub(super) fn execute(
         &mut self,
-        raft: &mut Raft<Heap>,
+        log: &mut C,
         now: Instant,
         batch: Batch,
         stale: bool,
@@ -63,7 +63,7 @@ impl Replica {
             if let Some(number) = self.writes.insert(waiting)
                 && self.role.0 == Role::Leader
             {
-                self.propose(raft, now, number);
+                self.propose(log, now, number);
             }
         }
     }
@@ -74,8 +74,8 @@ impl Replica {
     }
 
     /// Proposes a local batch on the leader: now, or when what is in flight is applied.
-    pub(super) fn propose(&mut self, raft: &mut Raft<Heap>, now: Instant, number: u64) {
-        if self.refuse_if_disk_full(raft, number) {
+    pub(super) fn propose(&mut self, log: &mut C, now: Instant, number: u64) {
+        if self.refuse_if_disk_full(log, number) {
             return;
         }
         let Some(waiting) = self.writes.get_mut(number) else { return };
@@ -87,32 +87,32 @@ impl Replica {
             self.queued_writes.push_back(QueuedWrite::Local(number));
             return;
         }
-        self.propose_local(raft, now, number);
+        self.propose_local(log, now, number);
     }
 
     /// Refuses a local batch that the disk has no room for; not one that may be in the log already.
-    fn refuse_if_disk_full(&mut self, raft: &Raft<Heap>, number: u64) -> bool {
-        let refused = self.refuses_writes(raft) && self.writes.is_certainly_absent(number);
+    fn refuse_if_disk_full(&mut self, log: &C, number: u64) -> bool {
+        let refused = self.refuses_writes(log) && self.writes.is_certainly_absent(number);
         if refused && let Some(waiting) = self.writes.remove(number) {
             waiting.fail(DISK_FULL);
         }
         refused
     }
 
-    fn propose_local(&mut self, raft: &mut Raft<Heap>, now: Instant, number: u64) {
+    fn propose_local(&mut self, log: &mut C, now: Instant, number: u64) {
         let floor = self.writes.floor();
         let id = BatchId { origin: self.id, incarnation: self.incarnation.get(), number };
-        if self.refuse_if_disk_full(raft, number) {
+        if self.refuse_if_disk_full(log, number) {
             return;
         }
         let Some(waiting) = self.writes.get(number) else { return };
         let work = waiting.batch.work;
         self.scratch.clear();
         Entry::encode(&mut self.scratch, id, floor, &waiting.batch);
-        match raft.propose(&self.scratch) {
-            Ok(proposal) => {
-                self.writes.proposed(now, raft.leadership(), number, proposal.index);
-                self.in_flight.push_back((proposal.index, work));
+        match log.propose(&self.scratch) {
+            Ok(index) => {
+                self.writes.proposed(now, log.leadership(), number, index);
+                self.in_flight.push_back((index, work));
                 self.in_flight_work = self.in_flight_work.saturating_add(work);
             }
             Err(ProposeError::TooLarge) => {
@@ -123,7 +123,7 @@ impl Replica {
             Err(ProposeError::Busy) => {
                 self.writes.not_proposed(now, number, Refusal::Busy);
                 self.writes.park(number);
-                self.requeue(raft, QueuedWrite::Local(number));
+                self.requeue(log, QueuedWrite::Local(number));
             }
             Err(error) => {
                 self.writes.not_proposed(now, number, refusal(error));
@@ -131,24 +131,19 @@ impl Replica {
         }
     }
 
-    fn propose_forwarded(
-        &mut self,
-        raft: &mut Raft<Heap>,
-        id: BatchId,
-        floor: u64,
-    ) -> Result<(), Refusal> {
+    fn propose_forwarded(&mut self, log: &mut C, id: BatchId, floor: u64) -> Result<(), Refusal> {
         let Some(batch) = self.forwarded.get(&id) else { return Ok(()) };
         self.scratch.clear();
         Entry::encode(&mut self.scratch, id, floor, batch);
-        match raft.propose(&self.scratch) {
-            Ok(proposal) => {
-                self.in_flight.push_back((proposal.index, batch.work));
+        match log.propose(&self.scratch) {
+            Ok(index) => {
+                self.in_flight.push_back((index, batch.work));
                 self.in_flight_work = self.in_flight_work.saturating_add(batch.work);
                 Ok(())
             }
             // sending it again would cost more than keeping it
             Err(ProposeError::Busy) => {
-                self.requeue(raft, QueuedWrite::Peer(id, floor));
+                self.requeue(log, QueuedWrite::Peer(id, floor));
                 Ok(())
             }
             Err(error) => {
@@ -161,20 +156,20 @@ impl Replica {
     }
 
     /// Too much is not committed: nothing more is proposed until some of it is.
-    fn requeue(&mut self, raft: &Raft<Heap>, queued_write: QueuedWrite) {
-        let status = raft.status();
-        self.log_full_at = (status.commit, status.term);
+    fn requeue(&mut self, log: &C, queued_write: QueuedWrite) {
+        let status = log.view();
+        self.log_full_at = (status.commit, status.epoch);
         self.queued_writes.push_front(queued_write);
     }
 
     /// Proposes what has waited for the log, in its order.
-    pub(super) fn propose_queued(&mut self, raft: &mut Raft<Heap>, now: Instant) {
+    pub(super) fn propose_queued(&mut self, log: &mut C, now: Instant) {
         if self.queued_writes.is_empty() {
             return;
         }
-        let status = raft.status();
+        let status = log.view();
         while let Some(&queued_write) = self.queued_writes.front() {
-            if self.log_full_at == (status.commit, status.term) {
+            if self.log_full_at == (status.commit, status.epoch) {
                 return;
             }
             let batch = match queued_write {
@@ -188,9 +183,9 @@ impl Replica {
             }
             self.queued_writes.pop_front();
             match queued_write {
-                QueuedWrite::Local(number) => self.propose_local(raft, now, number),
+                QueuedWrite::Local(number) => self.propose_local(log, now, number),
                 QueuedWrite::Peer(id, floor) => {
-                    if let Err(reason) = self.propose_forwarded(raft, id, floor) {
+                    if let Err(reason) = self.propose_forwarded(log, id, floor) {
                         let BatchId { origin, incarnation, number } = id;
                         let request_id = RequestId { incarnation, number, write: true };
                         let refusal = Frame::Refusal { request_id, reason };
@@ -202,8 +197,8 @@ impl Replica {
     }
 
     /// Sends the batches that are due to the leader.
-    pub(super) fn route_due(&mut self, raft: &mut Raft<Heap>, now: Instant) {
-        let leadership = raft.leadership();
+    pub(super) fn route_due(&mut self, log: &mut C, now: Instant) {
+        let leadership = log.leadership();
         // bytes that are copied in one turn: a large batch is the last
         let mut bytes = 0;
         self.more_due = false;
@@ -218,7 +213,7 @@ impl Replica {
                 bytes += pending.ops_len(number);
                 self.counters.retries += u64::from(again);
                 let request_id = self.request_id(number, write);
-                self.route(raft, now, leadership, request_id);
+                self.route(log, now, leadership, request_id);
             }
         }
     }
@@ -226,7 +221,7 @@ impl Replica {
     /// Sends a local batch to the leader, which may be this node.
     pub(super) fn route(
         &mut self,
-        raft: &mut Raft<Heap>,
+        log: &mut C,
         now: Instant,
         leadership: Leadership,
         request_id: RequestId,
@@ -235,7 +230,7 @@ impl Replica {
         let RequestId { number, write, .. } = request_id;
         if leader == self.id {
             if write {
-                self.propose(raft, now, number);
+                self.propose(log, now, number);
             } else {
                 self.reads.sent(now, leadership, number, true);
                 self.unconfirmed.push(Requester::Local(number));
@@ -265,7 +260,7 @@ impl Replica {
     /// Routes deferred reads: one at a time while the output budget is full, else all.
     pub(super) fn route_deferred_reads(
         &mut self,
-        raft: &mut Raft<Heap>,
+        log: &mut C,
         now: Instant,
         leadership: Leadership,
     ) {
@@ -276,7 +271,7 @@ impl Replica {
             }
             if let Some(number) = self.deferred_reads.pop_front() {
                 let request_id = self.request_id(number, false);
-                self.route(raft, now, leadership, request_id);
+                self.route(log, now, leadership, request_id);
             }
         }
     }
@@ -284,14 +279,14 @@ impl Replica {
     /// Handles a batch that another node forwards.
     pub(super) fn handle_request(
         &mut self,
-        raft: &mut Raft<Heap>,
+        log: &mut C,
         from: NodeId,
         request_id: RequestId,
         floor: u64,
         batch: Batch,
     ) -> Result<(), Refusal> {
         let bytes = self.inflight_bytes() + batch.ops.len();
-        let is_member = |id| raft.members().iter().any(|member| member.id == id);
+        let is_member = |id| log.is_member(id);
         if self.role.0 != Role::Leader || !is_member(from) {
             return Err(Refusal::NotLeader);
         }
@@ -329,7 +324,7 @@ impl Replica {
         if self.state.sessions.is_done(id) {
             return Err(Refusal::Duplicate);
         }
-        if self.refuses_writes(raft) {
+        if self.refuses_writes(log) {
             return Err(Refusal::Disk);
         }
         let mut batch = batch;
@@ -338,7 +333,7 @@ impl Replica {
         self.forwarded_bytes += batch.ops.len();
         self.forwarded.insert(id, batch);
         if fits {
-            return self.propose_forwarded(raft, id, floor);
+            return self.propose_forwarded(log, id, floor);
         }
         self.queued_writes.push_back(QueuedWrite::Peer(id, floor));
         Ok(())
@@ -391,11 +386,11 @@ impl Replica {
     }
 
     /// Gives up the batches that are sent to no other leader, as they may be what ended several.
-    pub(super) fn sweep(&mut self, raft: &Raft<Heap>, now: Instant, status: &Status) {
+    pub(super) fn sweep(&mut self, log: &C, now: Instant) {
         self.role_changed = false;
         self.sweep_at = now.after(SWEEP_US);
         // until something of this term is applied, a write may still be found in the log
-        let searched = raft.term(self.state.applied) == Some(status.term);
+        let searched = log.is_of_leader(self.state.applied);
         for (pending, error) in
             [(&mut self.writes, UNKNOWN_RETRIES_EXHAUSTED), (&mut self.reads, RETRIES_EXHAUSTED)]
         {

@@ -1,11 +1,11 @@
 //! When snapshots are written, sent and taken in.
 
-use quorate_core::{Instant, Machine};
-use quorate_raft::{Heap, Raft, Status};
+use quorate_core::Instant;
 use quorate_tokio::StorageHealth;
 use tracing::{info, warn};
 
 use super::{ChunkRequest, LogGrowth, Replica};
+use crate::consensus::{Consensus, Status};
 use crate::session::BatchId;
 use crate::store;
 
@@ -48,23 +48,18 @@ impl SnapshotBackoff {
     }
 }
 
-impl Replica {
-    pub(super) fn manage_snapshots(
-        &mut self,
-        raft: &mut Raft<Heap>,
-        now: Instant,
-        status: &Status,
-    ) {
-        self.finish_snapshot(raft, status);
-        self.install_snapshot(raft, now);
+impl<C: Consensus> Replica<C> {
+    pub(super) fn manage_snapshots(&mut self, log: &mut C, now: Instant, status: &Status) {
+        self.finish_snapshot(log, status);
+        self.install_snapshot(log, now);
         if core::mem::take(&mut self.chunk_lost) {
             self.snapshot_backoff.start(now);
         }
         if self.snapshot_backoff.is_due(now) {
-            raft.snapshot_refused();
+            log.snapshot_refused();
         }
         for chunk_request in core::mem::take(&mut self.chunk_requests) {
-            self.send_chunk(raft, chunk_request);
+            self.send_chunk(log, chunk_request);
         }
         let no_snapshot_space = !self.snapshots.reserve_space(&self.state);
         if no_snapshot_space != core::mem::replace(&mut self.no_snapshot_space, no_snapshot_space)
@@ -100,11 +95,11 @@ impl Replica {
             && status.first <= status.snapshot
         {
             // entries that were kept for nodes that were away for a moment
-            let _ = raft.snapshot_taken(status.snapshot, status.snapshot);
+            let _ = log.snapshot_taken(status.snapshot, status.snapshot);
         }
     }
 
-    fn finish_snapshot(&mut self, raft: &mut Raft<Heap>, status: &Status) {
+    fn finish_snapshot(&mut self, log: &mut C, status: &Status) {
         let written = match self.snapshots.take_written() {
             None => return,
             Some(Ok(written)) => written,
@@ -123,7 +118,7 @@ impl Replica {
         self.snapshot_bytes = written.bytes;
         let behind = written.index.saturating_sub(keep);
         let compacted = behind.max(status.first.saturating_sub(1)).min(written.index);
-        match raft.snapshot_taken(written.index, compacted) {
+        match log.snapshot_taken(written.index, compacted) {
             Ok(()) => info!(
                 index = written.index,
                 bytes = written.bytes,
@@ -136,7 +131,7 @@ impl Replica {
         }
     }
 
-    fn install_snapshot(&mut self, raft: &mut Raft<Heap>, now: Instant) {
+    fn install_snapshot(&mut self, log: &mut C, now: Instant) {
         let state = match self.snapshots.take_loaded() {
             None => return,
             Some(Ok(state)) => state,
@@ -150,7 +145,7 @@ impl Replica {
         self.snapshot_backoff = SnapshotBackoff::default();
         let index = state.applied;
         // one that the log has overtaken meanwhile has nothing more than that, and not who waits for what
-        if index > self.state.applied && index > raft.status().applied {
+        if index > self.state.applied && index > log.view().applied {
             let old = core::mem::replace(&mut self.state, *state);
             store::discard(old.store);
             self.growth_since_snapshot = LogGrowth::default();
@@ -158,7 +153,7 @@ impl Replica {
             self.release_applied();
             self.check_forged_batches();
         }
-        match raft.snapshot_installed(index) {
+        match log.snapshot_installed(index) {
             Ok(()) => {
                 self.counters.snapshots_installed += 1;
                 if let Some(suppressed) = self.log_limit.pass("snapshot installed") {
@@ -189,7 +184,7 @@ impl Replica {
         }
     }
 
-    fn send_chunk(&mut self, raft: &mut Raft<Heap>, chunk_request: ChunkRequest) {
+    fn send_chunk(&mut self, log: &mut C, chunk_request: ChunkRequest) {
         let ChunkRequest { to, index, offset, max_len } = chunk_request;
         // to one that is down, its beginning is sent again and again
         let again = self.snapshots.is_serving(to, index);
@@ -202,7 +197,7 @@ impl Replica {
                     info!(to = to.get(), index = chunk.index, suppressed, "sending a snapshot");
                 }
                 if let Err(error) =
-                    raft.send_snapshot(to, chunk.index, offset, &chunk.data, chunk.done)
+                    log.send_snapshot(to, chunk.index, offset, &chunk.data, chunk.done)
                     && let Some(suppressed) = self.log_limit.pass("part not sent")
                 {
                     warn!(to = to.get(), %error, suppressed, "a part of a snapshot was not sent");

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use proptest::prelude::*;
 use quorate_core::{Machine, Output, Rejected};
 use quorate_log::Leadership;
-use quorate_raft::{Change, Config, Event};
+use quorate_raft::{Change, Config, Event, Heap, Raft, ReplicatedLog as _};
 use quorate_tokio::app::App;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::Receiver;
@@ -25,7 +25,7 @@ use crate::reply::Protocol;
 /// The only voter of its cluster; nodes 2 and 3 are learners.
 struct Node {
     raft: Raft<Heap>,
-    replica: Replica,
+    replica: Replica<Raft<Heap>>,
     now: Instant,
     dir: PathBuf,
 }
