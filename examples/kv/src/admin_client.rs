@@ -5,6 +5,7 @@ use std::io::{self, Read, Write as _};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Instant;
 
+use crate::consensus::LogProtocol;
 use crate::response::{self, Response, printable};
 use crate::{directory, info};
 
@@ -23,7 +24,12 @@ pub(crate) struct NodeInfo {
     pub(crate) cluster: u64,
     pub(crate) role: String,
     pub(crate) standing: String,
-    pub(crate) term: u64,
+    /// What keeps its log.
+    pub(crate) protocol: LogProtocol,
+    /// Grows with every leader.
+    pub(crate) epoch: u64,
+    /// The epoch as its protocol says it: a term, or a ballot.
+    pub(crate) term: String,
     pub(crate) commit: u64,
     pub(crate) applied: u64,
     pub(crate) disk: String,
@@ -112,9 +118,9 @@ pub(crate) fn fetch_id_record(node: &str, id: u64) -> io::Result<Option<IdRecord
     }
 }
 
-/// The leader of the highest term: an older one does not know yet that it was deposed.
+/// The leader of the highest epoch: an older one does not know yet that it was deposed.
 pub(crate) fn leader(infos: &[(String, NodeInfo)]) -> Option<&(String, NodeInfo)> {
-    infos.iter().filter(|(_, node)| node.role == "leader").max_by_key(|(_, node)| node.term)
+    infos.iter().filter(|(_, node)| node.role == "leader").max_by_key(|(_, node)| node.epoch)
 }
 
 pub(crate) fn parse(text: &str) -> NodeInfo {
@@ -126,7 +132,10 @@ pub(crate) fn parse(text: &str) -> NodeInfo {
         cluster: number("cluster"),
         role: words("role"),
         standing: words("standing"),
-        term: number("term"),
+        // what has no such field knows Raft alone
+        protocol: LogProtocol::parse(field("consensus")).unwrap_or(LogProtocol::Raft),
+        epoch: number("epoch").max(number("term")),
+        term: words(epoch_field(text)),
         commit: number("commit"),
         applied: number("applied"),
         disk: words("disk"),
@@ -136,6 +145,11 @@ pub(crate) fn parse(text: &str) -> NodeInfo {
         config_committed: number("members_settled") == 1,
         members: text.lines().filter_map(member).take(MAX_MEMBERS).collect(),
     }
+}
+
+/// The field with a node's term or ballot.
+pub(crate) fn epoch_field(text: &str) -> &'static str {
+    if info::field(text, "ballot").is_empty() { "term" } else { "ballot" }
 }
 
 fn member(line: &str) -> Option<Member> {

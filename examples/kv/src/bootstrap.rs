@@ -101,7 +101,7 @@ fn founder(arguments: &NodeArgs) -> Result<Start, Failure> {
     let (peers, founder_ids) = (arguments.peer_ids(), arguments.founder_ids());
     let known = |cluster, founders: &[u64]| {
         let voters = founders.iter().map(|&id| NodeId::new(id)).collect();
-        let founders_hash = hash_founders(arguments.cluster_id, founders);
+        let founders_hash = hash_founders(arguments, founders);
         Ok(Start::Ready(Bootstrap::Founder { cluster, founders_hash, voters }))
     };
     let has_log = arguments.data.join("wal").exists();
@@ -124,10 +124,10 @@ fn founder(arguments: &NodeArgs) -> Result<Start, Failure> {
         // the founders are others than those that prepared: what was prepared is void
         Some(founding) if founding.founders == founder_ids => founding,
         // written by a version that drew no founding id
-        None if has_log => return known(hash_founders(arguments.cluster_id, &peers), &peers),
+        None if has_log => return known(hash_founders(arguments, &peers), &peers),
         _ => FoundingState { stage: Stage::Empty, founders: founder_ids, peers },
     };
-    let founders_hash = hash_founders(arguments.cluster_id, &founding.founders);
+    let founders_hash = hash_founders(arguments, &founding.founders);
     let others = arguments.peers.iter().filter(|(id, _)| *id != arguments.id);
     let (others, excluded) = others.cloned().partition(|(id, _)| founding.founders.contains(id));
     for id in arguments.found_without.iter().filter(|id| !founding.founders.contains(id)) {
@@ -143,7 +143,12 @@ fn founder(arguments: &NodeArgs) -> Result<Start, Failure> {
 
 /// The number of an operator's `--cluster-id` and founders: nodes that were given others found no cluster together. In clusters that
 /// older versions founded, it is the cluster's number.
-fn hash_founders(cluster_id: u64, founders: &[u64]) -> u64 {
+fn hash_founders(arguments: &NodeArgs, founders: &[u64]) -> u64 {
+    // nor do nodes of different protocols
+    arguments.consensus.wire_number(hash_ids(arguments.cluster_id, founders))
+}
+
+fn hash_ids(cluster_id: u64, founders: &[u64]) -> u64 {
     let mut sorted = founders.to_vec();
     sorted.sort_unstable();
     // FNV-1a
@@ -167,7 +172,7 @@ mod tests {
 
     #[test]
     fn founders_hash_depends_on_cluster_id_and_founders() {
-        let of = hash_founders;
+        let of = hash_ids;
         assert_eq!(of(1, &[1, 2, 3]), of(1, &[3, 1, 2]));
         for other in [of(2, &[1, 2, 3]), of(1, &[1, 2]), of(1, &[1, 2, 4]), of(1, &[1, 2, 3, 4])] {
             assert_ne!(other, of(1, &[1, 2, 3]));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
+use crate::consensus::LogProtocol;
 use crate::directory;
 
 /// A replicated key-value server that Redis clients can use, and that you can kill.
@@ -22,6 +23,9 @@ Examples:
     redis-cli -p 7001 set greeting hello
     redis-cli -p 7003 get greeting
     redis-benchmark -p 7001 -t set,get -n 100000 -P 16 -q
+
+  The same on Multi-Paxos instead of Raft:
+    quorate-kv cluster --consensus paxos
 
   One node of a cluster of three machines (the same --peers on each):
     quorate-kv node --id 1 --listen 0.0.0.0:6379 --peer-listen 0.0.0.0:16379 \\
@@ -137,6 +141,9 @@ pub(crate) struct ClusterArgs {
     /// The port of the first node; the others follow. For each other they listen 10000 above
     #[arg(long, default_value_t = 7001, value_parser = clap::value_parser!(u16).range(1..=55_000))]
     pub(crate) base_port: u16,
+    /// The protocol that keeps the log, for as long as the data are there
+    #[arg(long, value_name = "PROTOCOL", value_enum, default_value_t = LogProtocol::Raft)]
+    pub(crate) consensus: LogProtocol,
     /// Where the nodes keep their data and logs [default: a directory of the system's for temporary files]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -173,6 +180,9 @@ pub(crate) struct NodeArgs {
     /// Where this node keeps its log and snapshots; one process a directory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
+    /// The protocol that keeps the log: the same on every node of the cluster, those that join included, and at every start
+    #[arg(long, value_name = "PROTOCOL", value_enum, default_value_t = LogProtocol::Raft)]
+    pub(crate) consensus: LogProtocol,
     /// Serves metrics for Prometheus there, under /metrics
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) metrics: Option<SocketAddr>,

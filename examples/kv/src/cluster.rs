@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::Failure;
 use crate::cli::ClusterArgs;
 use crate::dashboard::{self, Dashboard};
+use crate::data_protocol;
 
 /// How long a node may take to stop by itself.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,7 +45,8 @@ async fn supervise(arguments: &ClusterArgs) -> Result<(), Failure> {
         node.start()?;
     }
     print_usage(arguments, &data);
-    let mut dashboard = Dashboard::new(io::stdout().is_terminal());
+    let mut dashboard =
+        Dashboard::new(io::stdout().is_terminal(), arguments.consensus.epoch_name());
     let mut seconds = interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut polls = interval(Duration::from_millis(100));
@@ -90,6 +92,10 @@ fn plan(arguments: &ClusterArgs, data: &Path) -> Result<Vec<Process>, Failure> {
     fs::create_dir_all(data).map_err(|error| {
         Failure::Run(format!("cannot make the directory {}: {error}", data.display()))
     })?;
+    let directory = |id: u16| data.join(format!("node-{id}"));
+    for id in 1..=arguments.nodes {
+        data_protocol::check(&directory(id), arguments.consensus)?;
+    }
     Ok((0..arguments.nodes)
         .map(|index| {
             let id = index + 1;
@@ -100,10 +106,11 @@ fn plan(arguments: &ClusterArgs, data: &Path) -> Result<Vec<Process>, Failure> {
                 ("--listen", format!("127.0.0.1:{port}")),
                 ("--peer-listen", format!("127.0.0.1:{peer_port}")),
                 ("--peers", peers.join(",")),
-                ("--data", data.join(format!("node-{id}")).display().to_string()),
+                ("--data", directory(id).display().to_string()),
             ] {
                 args.extend([name.to_owned(), value]);
             }
+            args.extend(["--consensus".into(), arguments.consensus.to_string()]);
             args.extend(arguments.tuning.to_arguments());
             Process {
                 id,

@@ -6,12 +6,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::info;
 use crate::response::{self, Response, printable};
+use crate::{admin_client, info};
 
 /// How the nodes of a local cluster are: a table that is drawn over itself, or plain lines where nobody can see that.
 pub(crate) struct Dashboard {
     interactive: bool,
+    /// The heading of the column with terms or ballots.
+    epoch_name: &'static str,
     drawn: usize,
     last: Vec<Row>,
     printed: Option<Instant>,
@@ -30,7 +32,7 @@ pub(crate) struct Row {
 enum State {
     Down,
     Unresponsive,
-    Up { role: String, term: u64, commit: u64, applied: u64, keys: u64, commands: u64 },
+    Up { role: String, term: String, commit: u64, applied: u64, keys: u64, commands: u64 },
 }
 
 /// Plain lines come on every change, and otherwise this often.
@@ -52,8 +54,8 @@ pub(crate) async fn fetch_row(id: u16, port: u16, running: bool) -> Row {
 }
 
 impl Dashboard {
-    pub(crate) fn new(interactive: bool) -> Self {
-        Self { interactive, drawn: 0, last: Vec::new(), printed: None }
+    pub(crate) fn new(interactive: bool, epoch_name: &'static str) -> Self {
+        Self { interactive, epoch_name, drawn: 0, last: Vec::new(), printed: None }
     }
 
     pub(crate) fn show(&mut self, rows: Vec<Row>) {
@@ -84,7 +86,7 @@ impl Dashboard {
             "node",
             "port",
             "role",
-            "term",
+            self.epoch_name,
             "commit",
             "applied",
             "keys",
@@ -130,11 +132,11 @@ impl Row {
 
 impl State {
     /// What makes a change worth a line.
-    fn summary(&self) -> (&str, u64) {
+    fn summary(&self) -> (&str, &str) {
         match self {
-            Self::Down => ("down", 0),
-            Self::Unresponsive => ("silent", 0),
-            Self::Up { role, term, .. } => (role, *term),
+            Self::Down => ("down", ""),
+            Self::Unresponsive => ("silent", ""),
+            Self::Up { role, term, .. } => (role, term),
         }
     }
 }
@@ -164,7 +166,7 @@ fn parse(text: &str) -> State {
         field("db0").strip_prefix("keys=").and_then(|rest| rest.split(',').next()?.parse().ok());
     State::Up {
         role: printable(field("role")),
-        term: number("term"),
+        term: printable(field(admin_client::epoch_field(text))),
         commit: number("commit"),
         applied: number("applied"),
         keys: keys.unwrap_or(0),

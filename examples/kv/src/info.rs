@@ -143,6 +143,10 @@ fn replication_section(server: &Server, view: &NodeStatus, out: &mut String) {
         Some((round, node)) => line!(out, "ballot:{round}.{node}"),
         None => line!(out, "term:{}", status.epoch),
     }
+    line!(out, "epoch:{}", status.epoch);
+    if let Some(configuration) = status.configuration {
+        line!(out, "configuration:{configuration}");
+    }
     line!(out, "leader:{}", status.leader.map_or(0, |leader| leader.get()));
     line!(out, "commit:{}", status.commit);
     line!(out, "applied:{}", view.applied);

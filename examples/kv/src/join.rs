@@ -10,6 +10,7 @@ use tracing::info;
 
 use crate::Failure;
 use crate::admin_client::{self, IdRecord, NodeInfo};
+use crate::consensus::LogProtocol;
 
 /// How long to wait for a node that answers.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,21 +23,32 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 /// # Errors
 ///
 /// No node answers, they are not of one cluster, or one of them knows this id with another disk.
-pub(crate) fn find_cluster(id: u64, nodes: &[String]) -> Result<u64, Failure> {
+pub(crate) fn find_cluster(
+    id: u64,
+    nodes: &[String],
+    protocol: LogProtocol,
+) -> Result<u64, Failure> {
     let deadline = Instant::now() + TIMEOUT;
     loop {
         let queried = nodes.iter().map(|node| (node.as_str(), query_node(node, id)));
-        let answers: Vec<(&str, (u64, IdRecord))> =
+        let answers: Vec<(&str, (u64, LogProtocol, IdRecord))> =
             queried.filter_map(|(node, answer)| Some((node, answer.ok()?))).collect();
-        if let Some(why) = answers.iter().find_map(|(_, (_, record))| refusal_reason(id, record)) {
+        if let Some(why) = answers.iter().find_map(|(_, (_, _, record))| refusal_reason(id, record))
+        {
             return Err(Failure::Run(why));
         }
-        if let Some(&(node, (cluster, _))) = answers.first() {
-            if let Some((other, (other_cluster, _))) =
+        if let Some(&(node, (cluster, _, _))) = answers.first() {
+            if let Some((other, (other_cluster, _, _))) =
                 answers.iter().find(|(_, of)| of.0 != cluster)
             {
                 return Err(Failure::Run(format!(
                     "--join names nodes of two clusters: {node} is of the one founded as {cluster:016x}, {other} of {other_cluster:016x}"
+                )));
+            }
+            if let Some((node, (_, of, _))) = answers.iter().find(|(_, (_, of, _))| *of != protocol)
+            {
+                return Err(Failure::Run(format!(
+                    "the cluster of {node} runs on {of}, and this node was started for {protocol}: start it with --consensus {of}, and an empty directory"
                 )));
             }
             info!(founding_id = format!("{cluster:016x}"), "joining");
@@ -53,14 +65,14 @@ pub(crate) fn find_cluster(id: u64, nodes: &[String]) -> Result<u64, Failure> {
 }
 
 /// The founding id of a node's cluster, and what that node knows about `id`.
-fn query_node(node: &str, id: u64) -> io::Result<(u64, IdRecord)> {
+fn query_node(node: &str, id: u64) -> io::Result<(u64, LogProtocol, IdRecord)> {
     let info = admin_client::fetch_info(node)?;
     if info.cluster == 0 {
         return Err(io::Error::other("it is in no cluster"));
     }
     let record =
         admin_client::fetch_id_record(node, id)?.unwrap_or_else(|| member_record(&info, id));
-    Ok((info.cluster, record))
+    Ok((info.cluster, info.protocol, record))
 }
 
 /// What `INFO` of a node of an earlier version says about `id`: it lists members only.

@@ -26,6 +26,7 @@ mod connection_commands;
 mod consensus;
 mod ctl;
 mod dashboard;
+mod data_protocol;
 mod directory;
 mod forward;
 mod founding;

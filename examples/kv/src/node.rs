@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 use quorate_core::NodeId;
+use quorate_paxos::multi::MultiPaxos;
 use quorate_raft::{Heap, Raft};
 use quorate_tokio::{Error, Handle, Node, NodeOptions, TcpOptions};
 use tokio::runtime::Runtime;
@@ -19,7 +20,7 @@ use tracing::{info, warn};
 
 use crate::bootstrap::{Bootstrap, Start};
 use crate::cli::NodeArgs;
-use crate::consensus::Consensus;
+use crate::consensus::{Consensus, LogProtocol};
 use crate::directory::Address;
 use crate::founding::{self, Founder};
 use crate::incarnation::{self, Incarnation};
@@ -28,7 +29,7 @@ use crate::output_budget::OutputBudget;
 use crate::replica::{Addresses, NodeHandle, Policy, Replica, Request};
 use crate::server::{Server, ServerConfig};
 use crate::snapshot_store::SnapshotStore;
-use crate::{Failure, join, limits, metrics, not_ready, open_files, recover};
+use crate::{Failure, data_protocol, join, limits, metrics, not_ready, open_files, recover};
 
 /// Runs one node until it is told to stop, or fails.
 pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
@@ -41,6 +42,7 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
     let ports = Ports::open(&arguments)?;
     let _lock = DirLock::acquire(&arguments.data)?;
     require_log(&arguments.data)?;
+    data_protocol::claim(&arguments.data, arguments.consensus)?;
     let mut stop = runtime.block_on(async { Stop::watch(arguments.stop_with_stdin) })?;
     let bootstrap = match Bootstrap::load(&arguments)? {
         Start::Ready(bootstrap) => bootstrap,
@@ -61,7 +63,14 @@ pub(crate) fn run(arguments: NodeArgs) -> Result<(), Failure> {
             bootstrap
         }
     };
-    let result = run_founded::<Raft<Heap>>(arguments, &runtime, bootstrap, peers, ports, stop);
+    let result = match arguments.consensus {
+        LogProtocol::Raft => {
+            run_founded::<Raft<Heap>>(arguments, &runtime, bootstrap, peers, ports, stop)
+        }
+        LogProtocol::Paxos => run_founded::<MultiPaxos<quorate_paxos::Heap>>(
+            arguments, &runtime, bootstrap, peers, ports, stop,
+        ),
+    };
     // connections that still wait for something are cut
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
@@ -131,8 +140,8 @@ async fn found_cluster(
 
 /// Queries the nodes of `--join` for their cluster; `None` if this node is told to stop before.
 async fn join(arguments: &NodeArgs, stop: &mut Stop) -> Result<Option<u64>, Failure> {
-    let (id, nodes) = (arguments.id, arguments.join.clone());
-    let query = tokio::task::spawn_blocking(move || join::find_cluster(id, &nodes));
+    let (id, nodes, protocol) = (arguments.id, arguments.join.clone(), arguments.consensus);
+    let query = tokio::task::spawn_blocking(move || join::find_cluster(id, &nodes, protocol));
     tokio::select! {
         answer = query => match answer {
             Ok(cluster) => cluster.map(Some),
@@ -273,7 +282,13 @@ fn start<C: Consensus>(
     let max_snapshot = tuning.max_snapshot_mb << 20;
     let data = arguments.data.clone();
     // the connections to the others are the application's to open
-    let mut options = NodeOptions::new(id, bootstrap.cluster(), peers, Vec::new(), data.clone());
+    let mut options = NodeOptions::new(
+        id,
+        C::PROTOCOL.wire_number(bootstrap.cluster()),
+        peers,
+        Vec::new(),
+        data.clone(),
+    );
     options.query_handler =
         Some(founding::query_handler(arguments.id, bootstrap.founders_hash(), bootstrap.cluster()));
     options.advertise = Some(addresses.own.peer.clone());
@@ -291,7 +306,10 @@ fn start<C: Consensus>(
         let hint = match error {
             // a version that drew no founding id wrote none
             Error::Identity { cluster: of, node, .. } if node == id && !knows => {
-                return run(format!("{error}; and {}", founding::restore_hint(arguments, of)));
+                return run(format!(
+                    "{error}; and {}",
+                    founding::restore_hint(arguments, C::PROTOCOL.wire_number(of))
+                ));
             }
             Error::Identity { node, .. } if node != id => {
                 return run(format!(

@@ -1,11 +1,16 @@
 //! Where members are: nothing moves one by accident.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use crate::common::{Cluster, until};
+use crate::common::{Cluster, Consensus, until};
 
-#[test]
-fn member_moves_only_by_explicit_command() {
-    let mut cluster = Cluster::start("moves", 3, &[]);
+on_each_protocol!(
+    member_moves_only_by_explicit_command,
+    only_added_nodes_get_an_address,
+    moved_members_are_found_after_downtime
+);
+
+fn member_moves_only_by_explicit_command(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "moves", 3, &[]);
     cluster.wait_for_leader();
     let new = cluster.add_node();
     cluster.start_node(new);
@@ -76,9 +81,8 @@ fn member_moves_only_by_explicit_command() {
     until("it to serve", || (client.call(&["SET", "a", "1"]).ok()?.text() == "OK").then_some(()));
 }
 
-#[test]
-fn only_added_nodes_get_an_address() {
-    let cluster = Cluster::start("invented", 3, &[]);
+fn only_added_nodes_get_an_address(consensus: Consensus) {
+    let cluster = Cluster::start_on(consensus, "invented", 3, &[]);
     cluster.wait_for_leader();
     until("the founders to be entered", || {
         (cluster.number(cluster.leader()?, "addresses") == 3).then_some(())
@@ -103,9 +107,8 @@ fn only_added_nodes_get_an_address() {
 }
 
 /// Those that did not hear of it are told by the node itself, in its hello.
-#[test]
-fn moved_members_are_found_after_downtime() {
-    let mut cluster = Cluster::start("moved", 3, &[]);
+fn moved_members_are_found_after_downtime(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "moved", 3, &[]);
     cluster.wait_for_leader();
     let joined = cluster.add_node();
     cluster.start_node(joined);

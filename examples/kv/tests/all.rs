@@ -1,10 +1,12 @@
 //! All integration tests in one program: each program is linked with all that it uses.
 
+#[macro_use]
+mod common;
+
 mod addresses;
 mod all_killed;
 mod any_node_serves;
 mod bad_input;
-mod common;
 mod foreign_replies;
 mod founding;
 mod full_disk;
@@ -16,6 +18,7 @@ mod local_cluster;
 mod members_change;
 mod older_disk;
 mod output_budget;
+mod protocols;
 mod refused_commands;
 mod removed_while_away;
 mod resp_conformance;

@@ -6,18 +6,23 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::common::load::Load;
-use crate::common::{Cluster, until};
+use crate::common::{Cluster, Consensus, until};
 
-#[test]
-fn acknowledged_writes_survive_killing_all_nodes() {
+on_each_protocol!(acknowledged_writes_survive_killing_all_nodes);
+
+fn acknowledged_writes_survive_killing_all_nodes(consensus: Consensus) {
     let rounds =
         std::env::var("QUORATE_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
     let seed = std::env::var("QUORATE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     println!("{rounds} rounds; the moments are those of QUORATE_SEED={seed}");
     let mut moments = quorate_core::Rng::new(seed);
     // small limits, so that the moments fall into snapshots and compactions as well
-    let mut cluster =
-        Cluster::start("all-killed", 3, &["--snapshot-entries", "300", "--keep-entries", "50"]);
+    let mut cluster = Cluster::start_on(
+        consensus,
+        "all-killed",
+        3,
+        &["--snapshot-entries", "300", "--keep-entries", "50"],
+    );
     cluster.wait_for_leader();
     let mut load = Load::start(&cluster.ports, 6, 2);
     for round in 1..=rounds {

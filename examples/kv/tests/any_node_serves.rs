@@ -6,11 +6,18 @@ use std::process::Command;
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use crate::common::{Cluster, PATIENCE, connect, free_ports, has_program, output, shown, until};
+use crate::common::{
+    Cluster, Consensus, PATIENCE, connect, free_ports, has_program, output, shown, until,
+};
 
-#[test]
-fn write_on_one_node_is_read_on_all() {
-    let mut cluster = Cluster::start("all", 3, &[]);
+on_each_protocol!(
+    write_on_one_node_is_read_on_all,
+    without_a_majority_writes_fail_with_an_error,
+    clean_stop_exits_zero_and_restart_keeps_data
+);
+
+fn write_on_one_node_is_read_on_all(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "all", 3, &[]);
     cluster.wait_for_leader();
     for (index, value) in ["one", "two", "three"].iter().enumerate() {
         cluster.client(index).call_ok(&["SET", "a", value]);
@@ -59,9 +66,8 @@ fn write_on_one_node_is_read_on_all() {
     }
 }
 
-#[test]
-fn without_a_majority_writes_fail_with_an_error() {
-    let mut cluster = Cluster::start("minority", 3, &["--timeout-ms", "500"]);
+fn without_a_majority_writes_fail_with_an_error(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "minority", 3, &["--timeout-ms", "500"]);
     let leader = cluster.wait_for_leader();
     cluster.client(leader).call_ok(&["SET", "a", "1"]);
     let (one, two) = ((leader + 1) % 3, (leader + 2) % 3);
@@ -86,9 +92,8 @@ fn without_a_majority_writes_fail_with_an_error() {
     assert_eq!(cluster.client(one).call_ok(&["GET", "n"]).number(), 0);
 }
 
-#[test]
-fn clean_stop_exits_zero_and_restart_keeps_data() {
-    let mut cluster = Cluster::start("restart", 1, &[]);
+fn clean_stop_exits_zero_and_restart_keeps_data(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "restart", 1, &[]);
     cluster.wait_for_leader();
     cluster.client(0).call_ok(&["SET", "a", "1"]);
     assert!(cluster.stop(0).success());

@@ -8,7 +8,15 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::common::client::{Client, Value};
-use crate::common::{Cluster, connect, free_ports, output, until};
+use crate::common::{Cluster, Consensus, connect, free_ports, output, until};
+
+on_each_protocol!(
+    erased_voter_is_refused_and_nothing_is_lost,
+    two_erased_voters_are_refused_by_the_third,
+    founders_wait_for_each_other_and_can_be_stopped,
+    excluding_a_founder_makes_another_cluster,
+    founders_of_a_cluster_cannot_be_excluded
+);
 
 /// A node's disk is lost.
 fn erase(cluster: &mut Cluster, index: usize) {
@@ -43,9 +51,8 @@ fn followers(cluster: &Cluster) -> (usize, [usize; 2]) {
     (leader, [others[0], others[1]])
 }
 
-#[test]
-fn erased_voter_is_refused_and_nothing_is_lost() {
-    let mut cluster = Cluster::start("erased-voter", 3, &["--timeout-ms", "2000"]);
+fn erased_voter_is_refused_and_nothing_is_lost(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "erased-voter", 3, &["--timeout-ms", "2000"]);
     let (leader, [erased, behind]) = followers(&cluster);
     cluster.kill(behind);
     cluster.client(leader).call_ok(&["SET", "precious", "1"]);
@@ -69,9 +76,8 @@ fn erased_voter_is_refused_and_nothing_is_lost() {
     assert_refused(cluster.command(erased), erased + 1);
 }
 
-#[test]
-fn two_erased_voters_are_refused_by_the_third() {
-    let mut cluster = Cluster::start("two-erased", 3, &[]);
+fn two_erased_voters_are_refused_by_the_third(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "two-erased", 3, &[]);
     cluster.wait_for_leader();
     cluster.client(0).call_ok(&["SET", "precious", "1"]);
     cluster.wait_until_converged();
@@ -98,9 +104,8 @@ fn two_erased_voters_are_refused_by_the_third() {
     assert!(cluster.number(2, "log_last") > 1, "its log is lost");
 }
 
-#[test]
-fn founders_wait_for_each_other_and_can_be_stopped() {
-    let mut cluster = Cluster::stopped("founders", 3, &[]);
+fn founders_wait_for_each_other_and_can_be_stopped(consensus: Consensus) {
+    let mut cluster = Cluster::stopped_on(consensus, "founders", 3, &[]);
     let metrics = free_ports(1)[0];
     for index in [0, 1] {
         let mut command = cluster.command(index);
@@ -141,7 +146,7 @@ fn founders_wait_for_each_other_and_can_be_stopped() {
     assert!(said.contains(&format!("cluster founded as {}", ids[0])), "{said}");
     cluster.client(1).call_ok(&["SET", "a", "1"]);
     // another one with the same command line is another cluster
-    let other = Cluster::start("founders-too", 3, &[]);
+    let other = Cluster::start_on(consensus, "founders-too", 3, &[]);
     other.wait_for_leader();
     assert_ne!(founding_id(&other, 0), ids[0]);
     // and it stays what it is
@@ -154,9 +159,8 @@ fn founders_wait_for_each_other_and_can_be_stopped() {
     assert_eq!(cluster.client(0).call_ok(&["GET", "a"]).text(), "1");
 }
 
-#[test]
-fn excluding_a_founder_makes_another_cluster() {
-    let mut cluster = Cluster::start("without", 3, &[]);
+fn excluding_a_founder_makes_another_cluster(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "without", 3, &[]);
     cluster.wait_for_leader();
     cluster.client(0).call_ok(&["SET", "precious", "1"]);
     cluster.wait_until_converged();
@@ -197,9 +201,8 @@ fn excluding_a_founder_makes_another_cluster() {
     assert_refused(cluster.command(2), 3);
 }
 
-#[test]
-fn founders_of_a_cluster_cannot_be_excluded() {
-    let mut cluster = Cluster::start("left-out", 3, &[]);
+fn founders_of_a_cluster_cannot_be_excluded(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "left-out", 3, &[]);
     cluster.wait_for_leader();
     cluster.client(0).call_ok(&["SET", "precious", "1"]);
     cluster.wait_until_converged();
@@ -250,6 +253,11 @@ fn directories_without_founding_id_keep_working() {
         let log = fs::File::options().write(true).open(to.join("wal")).unwrap();
         log.set_len(4_194_384).unwrap();
     }
+    // they are Raft's, without saying so
+    cluster.consensus = Consensus::Paxos;
+    let (code, said) = output(cluster.command(0));
+    cluster.consensus = Consensus::Raft;
+    assert!(code == Some(1) && said.contains("start it with --consensus raft"), "{said}");
     for round in 0..2 {
         for index in 0..3 {
             cluster.start_node(index);

@@ -7,7 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::client::Value;
-use crate::common::{Cluster, until};
+use crate::common::{Cluster, Consensus, until};
+
+on_each_protocol!(
+    overwriting_a_few_keys_does_not_fill_the_disk,
+    reads_work_while_all_disks_are_full,
+    full_disk_refuses_writes_and_recovers
+);
 
 /// A directory on a file system of some MiB, where this user may mount one.
 struct SmallDisk(PathBuf);
@@ -44,9 +50,8 @@ impl Drop for SmallDisk {
 }
 
 /// Twenty keys of 20 KB are overwritten again and again. Of 0.4 MB that are alive the disk never holds more than the log's bound.
-#[test]
-fn overwriting_a_few_keys_does_not_fill_the_disk() {
-    let mut cluster = Cluster::stopped("overwritten", 1, &[]);
+fn overwriting_a_few_keys_does_not_fill_the_disk(consensus: Consensus) {
+    let mut cluster = Cluster::stopped_on(consensus, "overwritten", 1, &[]);
     let Some(_disk) = SmallDisk::mount(&cluster.data(0), 160) else { return };
     cluster.start_node(0);
     cluster.wait_for_leader();
@@ -64,9 +69,8 @@ fn overwriting_a_few_keys_does_not_fill_the_disk() {
 
 /// Of three nodes, every disk is filled by others. Nothing is acknowledged then, which is told; reads go on at every node, also at one that
 /// is restarted; and once there is space so do writes, by themselves.
-#[test]
-fn reads_work_while_all_disks_are_full() {
-    let mut cluster = Cluster::stopped("all-full", 3, &["--timeout-ms", "3000"]);
+fn reads_work_while_all_disks_are_full(consensus: Consensus) {
+    let mut cluster = Cluster::stopped_on(consensus, "all-full", 3, &["--timeout-ms", "3000"]);
     let mut disks = Vec::new();
     for index in 0..3 {
         let Some(disk) = SmallDisk::mount(&cluster.data(index), 64) else { return };
@@ -120,9 +124,8 @@ fn reads_work_while_all_disks_are_full() {
 }
 
 /// What is alive grows until the disk is full. It is told, for certain; the node can be restarted, and serves reads; nothing is lost.
-#[test]
-fn full_disk_refuses_writes_and_recovers() {
-    let mut cluster = Cluster::stopped("full", 1, &["--timeout-ms", "1000"]);
+fn full_disk_refuses_writes_and_recovers(consensus: Consensus) {
+    let mut cluster = Cluster::stopped_on(consensus, "full", 1, &["--timeout-ms", "1000"]);
     let Some(disk) = SmallDisk::mount(&cluster.data(0), 48) else { return };
     cluster.start_node(0);
     cluster.wait_for_leader();

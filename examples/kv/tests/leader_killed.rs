@@ -6,17 +6,23 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::common::load::Load;
-use crate::common::{Cluster, until};
+use crate::common::{Cluster, Consensus, until};
+
+on_each_protocol!(
+    killed_leaders_lose_no_acknowledged_write,
+    node_catches_up_by_snapshot_after_compaction,
+    paused_leader_serves_no_stale_reads
+);
 
 /// Kills the leader; how long it took until another led and writes were acknowledged again.
 fn kill_leader(cluster: &mut Cluster, load: &Load) -> usize {
     let old = cluster.wait_for_leader();
-    let term = cluster.number(old, "term");
+    let epoch = cluster.number(old, "epoch");
     load.measure_gap();
     let killed = Instant::now();
     cluster.kill(old);
     let new = until("a new leader", || {
-        cluster.leader().filter(|&new| new != old && cluster.number(new, "term") > term)
+        cluster.leader().filter(|&new| new != old && cluster.number(new, "epoch") > epoch)
     });
     let elected = killed.elapsed();
     let writes = load.acknowledged.load(SeqCst);
@@ -31,9 +37,8 @@ fn kill_leader(cluster: &mut Cluster, load: &Load) -> usize {
     old
 }
 
-#[test]
-fn killed_leaders_lose_no_acknowledged_write() {
-    let mut cluster = Cluster::start("leader", 3, &[]);
+fn killed_leaders_lose_no_acknowledged_write(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "leader", 3, &[]);
     cluster.wait_for_leader();
     let mut load = Load::start(&cluster.ports, 4, 3);
     for _ in 0..3 {
@@ -60,10 +65,13 @@ fn killed_leaders_lose_no_acknowledged_write() {
     );
 }
 
-#[test]
-fn node_catches_up_by_snapshot_after_compaction() {
-    let mut cluster =
-        Cluster::start("snapshot", 3, &["--snapshot-entries", "200", "--keep-entries", "20"]);
+fn node_catches_up_by_snapshot_after_compaction(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(
+        consensus,
+        "snapshot",
+        3,
+        &["--snapshot-entries", "200", "--keep-entries", "20"],
+    );
     cluster.wait_for_leader();
     let mut load = Load::start(&cluster.ports, 4, 2);
     let away = kill_leader(&mut cluster, &load);
@@ -91,15 +99,14 @@ fn node_catches_up_by_snapshot_after_compaction() {
     }
 }
 
-#[test]
-fn paused_leader_serves_no_stale_reads() {
-    let cluster = Cluster::start("paused", 3, &[]);
+fn paused_leader_serves_no_stale_reads(consensus: Consensus) {
+    let cluster = Cluster::start_on(consensus, "paused", 3, &[]);
     cluster.wait_for_leader();
     let mut load = Load::start(&cluster.ports, 4, 3);
     for _ in 0..3 {
         sleep(Duration::from_millis(300));
         let old = cluster.wait_for_leader();
-        let term = cluster.number(old, "term");
+        let epoch = cluster.number(old, "epoch");
         cluster.signal(old, "-STOP");
         // others elect and write; its clients wait, and their requests are there when it wakes up
         let others = [(old + 1) % 3, (old + 2) % 3];
@@ -110,8 +117,8 @@ fn paused_leader_serves_no_stale_reads() {
         let before = load.acknowledged.load(SeqCst);
         until("writes to go on", || (load.acknowledged.load(SeqCst) > before + 10).then_some(()));
         cluster.signal(old, "-CONT");
-        until("a newer term everywhere", || {
-            (0..3).all(|i| cluster.number(i, "term") > term).then_some(())
+        until("a newer epoch everywhere", || {
+            (0..3).all(|i| cluster.number(i, "epoch") > epoch).then_some(())
         });
     }
     load.stop();

@@ -5,7 +5,14 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use crate::common::client::Client;
 use crate::common::load::Load;
-use crate::common::{Cluster, output_until, until, until_or};
+use crate::common::{Cluster, Consensus, output_until, until, until_or};
+
+on_each_protocol!(
+    cluster_grows_and_shrinks_under_load,
+    late_joiner_gets_a_snapshot,
+    absent_learner_blocks_nothing,
+    impossible_changes_are_refused
+);
 
 /// `ctl` until it has worked: the leader may be killed while it waits.
 fn ctl(cluster: &Cluster, words: &[&str]) {
@@ -51,9 +58,8 @@ fn assert_non_member(cluster: &Cluster, index: usize) {
     cluster.wait_for_info(index, "standing", "no member");
 }
 
-#[test]
-fn cluster_grows_and_shrinks_under_load() {
-    let mut cluster = Cluster::start("grows", 3, &[]);
+fn cluster_grows_and_shrinks_under_load(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "grows", 3, &[]);
     cluster.wait_for_leader();
     let ports = cluster.ports.clone();
     let mut load = Load::start(&ports, 4, 3);
@@ -112,10 +118,13 @@ fn cluster_grows_and_shrinks_under_load() {
     );
 }
 
-#[test]
-fn late_joiner_gets_a_snapshot() {
-    let mut cluster =
-        Cluster::start("late", 3, &["--snapshot-entries", "200", "--keep-entries", "20"]);
+fn late_joiner_gets_a_snapshot(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(
+        consensus,
+        "late",
+        3,
+        &["--snapshot-entries", "200", "--keep-entries", "20"],
+    );
     cluster.wait_for_leader();
     let mut load = Load::start(&cluster.ports.clone(), 4, 2);
     until("the log to begin later", || {
@@ -151,9 +160,8 @@ fn late_joiner_gets_a_snapshot() {
     }
 }
 
-#[test]
-fn absent_learner_blocks_nothing() {
-    let mut cluster = Cluster::start("absent", 3, &[]);
+fn absent_learner_blocks_nothing(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "absent", 3, &[]);
     cluster.wait_for_leader();
     let absent = cluster.add_node();
     let address = cluster.peer_address(absent);
@@ -191,9 +199,8 @@ fn absent_learner_blocks_nothing() {
     });
 }
 
-#[test]
-fn impossible_changes_are_refused() {
-    let mut cluster = Cluster::start("cannot", 3, &[]);
+fn impossible_changes_are_refused(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "cannot", 3, &[]);
     for words in [&["QUORATE", "ADD", "4", "a:1"][..], &["QUORATE", "REMOVE", "1"]] {
         until_or("a follower to say who leads", || {
             let leader = cluster.leader().ok_or("there is no leader")?;

@@ -1,11 +1,12 @@
 //! A node that is removed while it is away learns of it when it is back, and leaves the others in peace.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use crate::common::{Cluster, until};
+use crate::common::{Cluster, Consensus, until};
 
-#[test]
-fn node_removed_while_down_learns_of_its_removal() {
-    let mut cluster = Cluster::start("removed-away", 3, &[]);
+on_each_protocol!(node_removed_while_down_learns_of_its_removal);
+
+fn node_removed_while_down_learns_of_its_removal(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "removed-away", 3, &[]);
     let leader = cluster.wait_for_leader();
     cluster.wait_until_converged();
     let away = (0..3).find(|&index| index != leader).unwrap();

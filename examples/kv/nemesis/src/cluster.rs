@@ -228,7 +228,7 @@ impl Cluster {
         let infos = self.infos();
         let leads = infos.iter().enumerate().filter_map(|(slot, info)| {
             let info = info.as_ref().filter(|info| info.text("role") == "leader")?;
-            Some((info.number("term"), slot))
+            Some((info.number("epoch"), slot))
         });
         leads.max().map(|(_, slot)| slot)
     }
@@ -239,7 +239,7 @@ impl Cluster {
         let mut text = String::new();
         for (node, info) in self.nodes.iter().zip(self.infos()) {
             let fields =
-                ["role", "term", "leader", "commit", "applied", "standing", "disk", "cluster"];
+                ["role", "epoch", "leader", "commit", "applied", "standing", "disk", "cluster"];
             let line = match info {
                 Some(info) => fields.map(|name| format!("{name} {}", info.text(name))).join(", "),
                 None => "does not answer".to_owned(),

@@ -61,7 +61,7 @@ fn expect_refusal(cluster: &mut Cluster, slot: usize, timeline: Timeline) -> Out
         None => {
             let serves = node
                 .info()
-                .map(|info| format!("it is {} in term {}", info.text("role"), info.text("term")));
+                .map(|info| format!("it is {} in epoch {}", info.text("role"), info.text("epoch")));
             Err(Failure::server(format!(
                 "node {id} was started with an erased disk under its old id, and was not refused within {TIMEOUT:?}: {}\n{log}",
                 serves.unwrap_or_else(|| "it serves no clients".into())

@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use quorate_core::Rng;
 
-use crate::client::{Client, Reply};
+use crate::client::{Client, Info, Reply};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Outcome};
 use crate::faults::{Fault, Faults};
@@ -39,12 +39,16 @@ const SERVER: [&str; 8] = [
 pub fn run(options: &Options) -> Outcome {
     let seed = options.seed.unwrap_or_else(random_seed);
     let time = options.seconds.unwrap_or(options.minutes * 60);
-    println!("seed {seed}, {} nodes, {time} s", options.nodes);
+    println!("seed {seed}, {} nodes on {}, {time} s", options.nodes, options.consensus);
     let scratch = options.dir.clone().unwrap_or_else(default_dir);
     fs::create_dir_all(&scratch).map_err(Failure::io(scratch.display()))?;
     let program = Program {
         path: options.server.clone(),
-        options: SERVER.map(str::to_owned).to_vec(),
+        options: SERVER
+            .into_iter()
+            .chain(["--consensus", &options.consensus])
+            .map(str::to_owned)
+            .collect(),
         scratch: scratch.clone(),
     };
     let small_disks = !options.without.contains(&Fault::FullDisk);
@@ -55,8 +59,8 @@ pub fn run(options: &Options) -> Outcome {
             cluster.preserve_data().iter().map(|path| path.display().to_string()).collect();
         println!("\nlogs are in {}, directories in {}", scratch.display(), kept.join(", "));
         println!(
-            "the same faults again: cargo xtask nemesis --seed {seed} --seconds {time} --nodes {}",
-            options.nodes
+            "the same faults again: cargo xtask nemesis --seed {seed} --seconds {time} --nodes {} --consensus {}",
+            options.nodes, options.consensus
         );
     }
     drop(cluster);
@@ -80,19 +84,19 @@ fn run_rounds(cluster: &mut Cluster, options: &Options, seed: u64, time: Duratio
         rng: rng.fork(),
         faults: &mut faults,
         slowest: Duration::ZERO,
-        without: options.without.clone(),
+        without: options.excluded(),
     };
     let outcome = rounds.run(time);
     let slowest = rounds.slowest;
     workload.stop();
     let outcome = outcome.and_then(|()| final_check(cluster, &workload, timeline));
-    let term = cluster.infos().iter().flatten().map(|info| info.number("term")).max().unwrap_or(0);
+    let term = cluster.infos().iter().flatten().map(term).max().unwrap_or(0);
     let counts = &workload.shared.counts;
     report::print(counts, &faults, term, slowest, begin.elapsed());
     // what was seen before a failure may explain it
     let history = workload.shared.check(None);
     outcome.and(history)?;
-    report::coverage(counts, &faults, &options.without)
+    report::coverage(counts, &faults, &options.excluded())
 }
 
 /// Every node has applied the same, and that is what clients were promised.
@@ -173,6 +177,12 @@ fn check_nodes_agree(workload: &Workload, over: u64) -> Outcome {
         Some(text) => Err(Failure::server(text)),
         None => Ok(()),
     }
+}
+
+/// The term of a node, or the round of its ballot.
+fn term(info: &Info) -> u64 {
+    let ballot = info.text("ballot").split('.').next().and_then(|round| round.parse().ok());
+    ballot.unwrap_or_else(|| info.number("term"))
 }
 
 fn random_seed() -> u64 {

@@ -19,7 +19,7 @@ pub fn print(counts: &Counts, faults: &Faults, term: u64, slowest: Duration, too
     for fault in ALL {
         row(fault.name(), count(faults, fault).to_string());
     }
-    row("terms", term.to_string());
+    row("terms or ballots", term.to_string());
     row("slowest recovery", format!("{:.1} s", slowest.as_secs_f64()));
     row("took", format!("{:.1} s", took.as_secs_f64()));
 }

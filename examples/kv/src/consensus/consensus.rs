@@ -10,6 +10,9 @@ use super::{Change, Entry, Event, LogProtocol, Member, Progress, ProposeError, S
 pub(crate) trait Consensus: ReplicatedLog + Send + Sized + 'static {
     const PROTOCOL: LogProtocol;
 
+    /// Whether [`progress`](Self::progress) tells anything, and [`change`](Self::change) gives no vote to a node that is far behind.
+    const KNOWS_PROGRESS: bool;
+
     /// One of the nodes that found the cluster: these, which all vote.
     fn founder(id: NodeId, voters: &[NodeId], seed: u64) -> Result<Self, String>;
 

@@ -1,6 +1,7 @@
 //! The protocol that keeps the log, as the replica sees it: Raft or Multi-Paxos.
 
 mod consensus;
+mod paxos;
 mod protocol;
 mod raft;
 mod types;

@@ -6,8 +6,31 @@ use clap::ValueEnum;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum LogProtocol {
     Raft,
-    /// Multi-Paxos.
+    /// Multi-Paxos
     Paxos,
+}
+
+impl LogProtocol {
+    /// The one of this name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Raft, Self::Paxos].into_iter().find(|protocol| protocol.to_string() == name)
+    }
+
+    /// What the protocol counts its leaders by.
+    pub(crate) const fn epoch_name(self) -> &'static str {
+        match self {
+            Self::Raft => "term",
+            Self::Paxos => "ballot",
+        }
+    }
+
+    /// The number of a cluster on the wire and in the log: nodes of different protocols refuse each other, whatever they are told.
+    pub(crate) const fn wire_number(self, cluster: u64) -> u64 {
+        match self {
+            Self::Raft => cluster,
+            Self::Paxos => cluster ^ 0x7061_786f_735f_6d70,
+        }
+    }
 }
 
 impl fmt::Display for LogProtocol {

@@ -1,6 +1,7 @@
 use super::{Survey, survey};
 use crate::Failure;
 use crate::admin_client::{NodeInfo, leader};
+use crate::consensus::LogProtocol;
 
 /// Prints a table of all members and of the other nodes that were named.
 ///
@@ -10,12 +11,14 @@ use crate::admin_client::{NodeInfo, leader};
 pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
     let Survey { seen, unreachable } = survey(nodes);
     let mut healthy = true;
+    let protocol = seen.first().map_or(LogProtocol::Raft, |(_, node)| node.protocol);
+    let epoch_name = seen.first().map_or("term", |(_, node)| node.protocol.epoch_name());
     out!(
         "{:>4}  {:<21} {:<13} {:>6} {:>12} {:>12} {:>8}  disk",
         "node",
         "address",
         "role",
-        "term",
+        epoch_name,
         "commit",
         "applied",
         "behind"
@@ -78,7 +81,7 @@ pub(super) fn run(nodes: &[String]) -> Result<(), Failure> {
         }
     }
     if let Some((_, NodeInfo { cluster, .. })) = newest {
-        out!("cluster founded as {cluster:016x}");
+        out!("cluster founded as {cluster:016x}, on {protocol}");
     }
     if seen.is_empty() {
         let says = unreachable.iter().any(|(_, error)| error.kind() == std::io::ErrorKind::Other);

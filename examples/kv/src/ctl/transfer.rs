@@ -12,7 +12,7 @@ pub(super) fn run(nodes: &[String], to: u64) -> Result<(), Failure> {
         return Err(Failure::Run("none of these nodes is the leader: see `ctl status`".into()));
     };
     if old.id == to {
-        out!("node {to} is the leader already, in term {}", old.term);
+        out!("node {to} is the leader already, in {} {}", old.protocol.epoch_name(), old.term);
         return Ok(());
     }
     match execute(address, &["QUORATE", "TRANSFER", &to.to_string()]) {
@@ -24,14 +24,16 @@ pub(super) fn run(nodes: &[String], to: u64) -> Result<(), Failure> {
     while Instant::now() < deadline {
         let now = survey(nodes);
         match leader(&now.seen) {
-            Some((_, new)) if new.id == to && new.term > old.term => {
-                out!("node {to} is the leader, in term {}", new.term);
+            Some((_, new)) if new.id == to && new.epoch > old.epoch => {
+                out!("node {to} is the leader, in {} {}", new.protocol.epoch_name(), new.term);
                 return Ok(());
             }
-            Some((_, new)) if new.term > old.term => {
+            Some((_, new)) if new.epoch > old.epoch => {
                 return Err(Failure::Run(format!(
-                    "node {} was elected in term {} meanwhile: try again",
-                    new.id, new.term
+                    "node {} was elected in {} {} meanwhile: try again",
+                    new.id,
+                    new.protocol.epoch_name(),
+                    new.term
                 )));
             }
             _ => sleep(POLL_INTERVAL),

@@ -28,7 +28,7 @@ impl<C: Consensus> App for Replica<C> {
             Request::Transfer { to, answer } => drop(answer.send(log.transfer(to))),
             Request::Change { change, answer } => {
                 // who asked may be gone
-                let _ = answer.send(log.change(change));
+                let _ = answer.send(self.change(log, change));
             }
             // who asked may be gone
             Request::Add { node, address, answer } => {
@@ -37,6 +37,8 @@ impl<C: Consensus> App for Replica<C> {
             Request::Move { node, address, answer } => {
                 let _ = answer.send(self.check_move(log, node, &address));
             }
+            // the driver has it tick at its deadline, and a machine that did not begin may have none
+            Request::Tick if log.deadline().is_none() => log.tick(now),
             Request::Tick => {}
         }
     }

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::Replica;
 use crate::admin_commands;
 use crate::batch::Batch;
-use crate::consensus::{Change, Consensus, Role, Status};
+use crate::consensus::{Change, Consensus, Role, Standing, Status};
 use crate::directory::Address;
 use crate::node_status::MemberInfo;
 use crate::op::put;
@@ -177,6 +177,19 @@ impl<C: Consensus> Replica<C> {
             return Err("ERR no more addresses can be kept: remove a node first".into());
         }
         log.change(Change::Add(node))
+    }
+
+    /// Begins a change of the members.
+    pub(super) fn change(&self, log: &mut C, change: Change) -> Result<(), String> {
+        // a node enters where clients reach it when it knows that it is a member, and so has come that far
+        if let Change::Promote(node) = change
+            && !C::KNOWS_PROGRESS
+            && log.standing(node) == Standing::Learner
+            && self.state.directory.get(node).is_none_or(|address| address.client.is_empty())
+        {
+            return Err(format!("BEHIND node {node} has not caught up with the cluster yet"));
+        }
+        log.change(change)
     }
 
     /// Whether an operator may enter another address for a member.

@@ -60,11 +60,41 @@ pub fn free_ports(count: u16) -> Vec<u16> {
     held[first..].iter().map(Port::number).collect()
 }
 
+/// What keeps the log of a cluster.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Consensus {
+    Raft,
+    Paxos,
+}
+
+impl Consensus {
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Raft => "raft",
+            Self::Paxos => "paxos",
+        }
+    }
+}
+
+/// Tests of functions that take the protocol: each is run on Raft and on Multi-Paxos.
+macro_rules! on_each_protocol {
+    ($($test:ident),+ $(,)?) => {
+        mod raft {
+            $(#[test] fn $test() { super::$test($crate::common::Consensus::Raft); })+
+        }
+        mod paxos {
+            $(#[test] fn $test() { super::$test($crate::common::Consensus::Paxos); })+
+        }
+    };
+}
+
 /// Nodes on this machine, each a process with a directory of its own. Dropped, they are killed.
 pub struct Cluster {
     pub dir: Dir,
     pub ports: Vec<u16>,
     peer_ports: Vec<u16>,
+    pub consensus: Consensus,
     options: Vec<String>,
     children: Vec<Option<Child>>,
     /// As many founded it; the others join.
@@ -74,7 +104,12 @@ pub struct Cluster {
 impl Cluster {
     /// Starts nodes, with more options for each, and waits until they have founded their cluster.
     pub fn start(name: &str, nodes: u16, options: &[&str]) -> Self {
-        let mut cluster = Self::stopped(name, nodes, options);
+        Self::start_on(Consensus::Raft, name, nodes, options)
+    }
+
+    /// As [`start`](Self::start), with this protocol.
+    pub fn start_on(consensus: Consensus, name: &str, nodes: u16, options: &[&str]) -> Self {
+        let mut cluster = Self::stopped_on(consensus, name, nodes, options);
         for index in 0..usize::from(nodes) {
             cluster.start_node(index);
         }
@@ -85,7 +120,12 @@ impl Cluster {
     }
 
     pub fn stopped(name: &str, nodes: u16, options: &[&str]) -> Self {
+        Self::stopped_on(Consensus::Raft, name, nodes, options)
+    }
+
+    pub fn stopped_on(consensus: Consensus, name: &str, nodes: u16, options: &[&str]) -> Self {
         Self {
+            consensus,
             dir: Dir::new(name),
             ports: free_ports(nodes),
             peer_ports: free_ports(nodes),
@@ -133,6 +173,7 @@ impl Cluster {
             .args(how)
             .arg("--data")
             .arg(self.data(index))
+            .args(["--consensus", self.consensus.name()])
             .args(&self.options);
         if !self.options.iter().any(|option| option == "--timeout-ms") {
             command.args(["--timeout-ms", TIMEOUT_MS]);
@@ -149,6 +190,7 @@ impl Cluster {
         command
             .args(["node", "--id", &id.to_string(), "--data"])
             .arg(self.data(index))
+            .args(["--consensus", self.consensus.name()])
             .args(["--listen", &format!("127.0.0.1:{}", ports[0])])
             .args(["--peer-listen", &format!("127.0.0.1:{}", ports[1])])
             .args(["--peers", &format!("{id}=127.0.0.1:{}", ports[1])]);
@@ -262,11 +304,11 @@ impl Cluster {
         self.info(index, field).and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
-    /// The node that leads the highest term.
+    /// The node that leads the highest epoch.
     pub fn leader(&self) -> Option<usize> {
         (0..self.len())
             .filter(|&index| self.info(index, "role").as_deref() == Some("leader"))
-            .max_by_key(|&index| self.number(index, "term"))
+            .max_by_key(|&index| self.number(index, "epoch"))
     }
 
     pub fn wait_for_leader(&self) -> usize {
