@@ -34,14 +34,13 @@ const CHECKS: &[&[&str]] = &[
 ];
 
 /// After the models of all protocols. What each protocol may take is in `protocol.rs`.
-const BUGS_AND_PROGRAMS: &[&[&str]] =
-    &[
-        &["bugs", "--check"],
-        &["bugs", "--sample"],
-        &["firmware"],
-        &["nemesis", "--seconds", "60"],
-        &["nemesis", "--seconds", "60", "--consensus", "paxos"],
-    ];
+const BUGS_AND_PROGRAMS: &[&[&str]] = &[
+    &["bugs", "--check"],
+    &["bugs", "--sample"],
+    &["firmware"],
+    &["nemesis", "--seconds", "60"],
+    &["nemesis", "--seconds", "60", "--consensus", "paxos"],
+];
 
 /// The last step.
 const TESTS: &[&str] = &["test", "--no-fail-fast"];

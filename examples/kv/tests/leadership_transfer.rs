@@ -4,11 +4,12 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use crate::common::load::Load;
-use crate::common::{Cluster, until};
+use crate::common::{Cluster, Consensus, until};
 
-#[test]
-fn transfers_lose_nothing_under_load() {
-    let cluster = Cluster::start("transfer", 3, &[]);
+on_each_protocol!(transfers_lose_nothing_under_load, impossible_transfers_are_refused);
+
+fn transfers_lose_nothing_under_load(consensus: Consensus) {
+    let cluster = Cluster::start_on(consensus, "transfer", 3, &[]);
     cluster.wait_for_leader();
     let mut load = Load::start(&cluster.ports, 4, 3);
     for round in 0..6 {
@@ -32,9 +33,8 @@ fn transfers_lose_nothing_under_load() {
     assert_eq!(load.unknown(), 0, "outcomes unknown");
 }
 
-#[test]
-fn impossible_transfers_are_refused() {
-    let mut cluster = Cluster::start("ctl", 3, &[]);
+fn impossible_transfers_are_refused(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "ctl", 3, &[]);
     cluster.wait_for_leader();
     cluster.ctl_until(&["status"], |code, said, _| {
         let roles = [said.matches("leader").count(), said.matches("follower").count()];

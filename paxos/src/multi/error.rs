@@ -110,7 +110,7 @@ impl fmt::Display for TransferError {
         match self {
             Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask node {leader}"),
             Self::NotLeader(None) => f.write_str("not the leader, and none is known"),
-            Self::NoSuchNode => f.write_str("there is no such member"),
+            Self::NoSuchNode => f.write_str("there is no such node in the cluster"),
             Self::CannotLead => f.write_str("that node is no acceptor"),
             Self::AlreadyLeader => f.write_str("this node leads already"),
             Self::InProgress(to) => write!(f, "the lead is on its way to node {to} already"),

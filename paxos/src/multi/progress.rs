@@ -12,7 +12,8 @@ pub struct Progress {
     pub id: NodeId,
     /// What it is for; nothing if it is no member any more, or not yet.
     pub roles: Roles,
-    /// At a leader: the slot up to which the node has voted in the leader's ballot, or knows what is chosen; 0 elsewhere.
+    /// At a leader: the slot up to which the node has said that all is on its disk, as votes in the leader's ballot or because it knows that
+    /// it is chosen; 0 elsewhere.
     pub through: Slot,
     /// It has said that it knows what is chosen up to this slot.
     pub commit: Slot,
@@ -43,7 +44,7 @@ impl<S: Storage> MultiPaxos<S> {
             move |(index, peer)| Progress {
                 id: self.group.id(index),
                 roles: self.group.roles(index),
-                through: if leads { peer.flow.matched.max(peer.link.commit) } else { 0 },
+                through: if leads { peer.flow.matched } else { 0 },
                 commit: peer.link.commit,
                 configuration: peer.link.configuration,
                 silent_us: peer.link.silent_us(self.now),

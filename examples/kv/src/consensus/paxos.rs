@@ -1,7 +1,7 @@
 use quorate_core::{Corrupt, Machine, NodeId, Quorums, Wire};
 use quorate_log::{Index, ReplicatedLog};
 use quorate_paxos::multi::{
-    Config, Configuration, EntryKind, Message, MultiPaxos, ReconfigureError,
+    Config, Configuration, EntryKind, Message, MultiPaxos, ReconfigureError, TransferError,
 };
 use quorate_paxos::{Heap, Roles};
 use quorate_tokio::Priority;
@@ -14,7 +14,6 @@ use crate::{admin_commands, limits};
 
 impl Consensus for MultiPaxos<Heap> {
     const PROTOCOL: LogProtocol = LogProtocol::Paxos;
-    const KNOWS_PROGRESS: bool = false;
 
     fn founder(id: NodeId, voters: &[NodeId], seed: u64) -> Result<Self, String> {
         let members = voters.iter().map(|&id| quorate_paxos::Member::new(id));
@@ -92,8 +91,7 @@ impl Consensus for MultiPaxos<Heap> {
             leader: status.leader,
             first: status.compacted.saturating_add(1),
             last: status.last,
-            // what is given to the replica is on disk; what else is, the machine does not tell
-            durable: status.applied,
+            durable: status.durable,
             commit: status.commit,
             applied: status.applied,
             snapshot: status.snapshot,
@@ -113,9 +111,20 @@ impl Consensus for MultiPaxos<Heap> {
         Self::members(self).map(|member| Member { id: member.id, standing: standing(member.roles) })
     }
 
-    /// The machine does not tell yet how far the others are.
     fn progress(&self) -> impl Iterator<Item = Progress> {
-        core::iter::empty()
+        let present = self.status().configuration;
+        let members = Self::progress(self).filter(|peer| standing(peer.roles) != Standing::None);
+        members.map(move |peer| Progress {
+            id: peer.id,
+            state: match peer.configuration == present {
+                true => "replicate",
+                // it has not come to the last stop-sign
+                false => "fetch",
+            },
+            match_index: peer.through,
+            silent_us: peer.silent_us.unwrap_or(u64::MAX),
+            lost: None,
+        })
     }
 
     fn entries(&self, from: Index) -> impl Iterator<Item = Entry<'_>> {
@@ -135,10 +144,8 @@ impl Consensus for MultiPaxos<Heap> {
         Some(configuration.members.iter().map(|member| member.id).collect())
     }
 
-    /// A quorum has what is chosen. Which nodes are in it, the machine does not tell.
     fn replicas(&self, index: Index) -> usize {
-        let voters = Consensus::members(self).filter(|m| m.standing == Standing::Voter).count();
-        if index <= self.status().commit { voters / 2 } else { 0 }
+        Consensus::progress(self).filter(|peer| peer.match_index >= index).count()
     }
 
     fn is_of_leader(&self, index: Index) -> bool {
@@ -162,6 +169,9 @@ impl Consensus for MultiPaxos<Heap> {
         let mut next: Vec<_> = Self::members(self).collect();
         let (Change::Add(id) | Change::Promote(id) | Change::Demote(id) | Change::Remove(id)) =
             change;
+        let last = self.status().last;
+        let is_behind = Self::progress(self)
+            .any(|peer| peer.id == id && last.saturating_sub(peer.through) > MAX_BEHIND);
         let at = next.iter().position(|member| member.id == id);
         let known = at.and_then(|at| next.get_mut(at));
         let missing = || format!("ERR there is no node {id} in the cluster");
@@ -173,6 +183,9 @@ impl Consensus for MultiPaxos<Heap> {
             }
             Change::Promote(_) => match known {
                 Some(member) if member.roles == Roles::ALL => return already(),
+                Some(_) if is_behind => {
+                    return Err(format!("BEHIND node {id} has not caught up with the cluster yet"));
+                }
                 Some(member) => *member = member.with_roles(Roles::ALL),
                 None => return Err(missing()),
             },
@@ -202,18 +215,16 @@ impl Consensus for MultiPaxos<Heap> {
         })
     }
 
-    /// The machine cannot yet: this is the place for it.
     fn transfer(&mut self, to: NodeId) -> Result<(), String> {
-        match self.status().leader {
-            Some(leader) if leader == self.status().id => Err(format!(
-                "ERR Multi-Paxos does not transfer leadership, so not to node {to} either: stop the leader, and another node leads within some seconds"
-            )),
-            leader => Err(admin_commands::not_leader(leader)),
-        }
+        Self::transfer(self, to).map_err(|error| match error {
+            TransferError::NotLeader(leader) => admin_commands::not_leader(leader),
+            error => format!("ERR {error}"),
+        })
     }
 
-    /// The machine cannot yet.
-    fn step_down(&mut self) {}
+    fn step_down(&mut self) {
+        Self::step_down(self);
+    }
 
     fn snapshot_taken(&mut self, index: Index, compacted: Index) -> Result<(), String> {
         Self::snapshot_taken(self, index, compacted).map_err(|error| error.to_string())
@@ -238,6 +249,9 @@ impl Consensus for MultiPaxos<Heap> {
         Self::send_snapshot(self, to, index, offset, data, done).map_err(|error| error.to_string())
     }
 }
+
+/// A learner that lacks more entries is not given a vote: until it has them, it may be needed for a quorum, and is of no use.
+const MAX_BEHIND: u64 = 1_000;
 
 fn config() -> Config {
     Config {

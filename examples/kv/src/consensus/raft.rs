@@ -14,7 +14,6 @@ use crate::{admin_commands, limits};
 
 impl Consensus for Raft<Heap> {
     const PROTOCOL: LogProtocol = LogProtocol::Raft;
-    const KNOWS_PROGRESS: bool = true;
 
     fn founder(id: NodeId, voters: &[NodeId], seed: u64) -> Result<Self, String> {
         Self::new(id, voters, config(), seed).map_err(|error| error.to_string())

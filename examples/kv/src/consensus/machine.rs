@@ -10,9 +10,6 @@ use super::{Change, Entry, Event, LogProtocol, Member, Progress, ProposeError, S
 pub(crate) trait Consensus: ReplicatedLog + Send + Sized + 'static {
     const PROTOCOL: LogProtocol;
 
-    /// Whether [`progress`](Self::progress) tells anything, and [`change`](Self::change) gives no vote to a node that is far behind.
-    const KNOWS_PROGRESS: bool;
-
     /// One of the nodes that found the cluster: these, which all vote.
     fn founder(id: NodeId, voters: &[NodeId], seed: u64) -> Result<Self, String>;
 
@@ -50,11 +47,12 @@ pub(crate) trait Consensus: ReplicatedLog + Send + Sized + 'static {
     /// Proposes a command on the leader; gives its place in the log.
     fn propose(&mut self, command: &[u8]) -> Result<Index, ProposeError>;
 
+    /// Gives no vote to a node that is far behind.
     fn change(&mut self, change: Change) -> Result<(), String>;
 
     fn transfer(&mut self, to: NodeId) -> Result<(), String>;
 
-    /// Leads no more, so that another node may; has no effect where the protocol cannot.
+    /// Leads no more, so that another node may.
     fn step_down(&mut self);
 
     fn snapshot_taken(&mut self, index: Index, compacted: Index) -> Result<(), String>;
