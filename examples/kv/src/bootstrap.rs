@@ -145,7 +145,7 @@ fn founder(arguments: &NodeArgs) -> Result<Start, Failure> {
 /// older versions founded, it is the cluster's number.
 fn hash_founders(arguments: &NodeArgs, founders: &[u64]) -> u64 {
     // nor do nodes of different protocols
-    arguments.consensus.wire_number(hash_ids(arguments.cluster_id, founders))
+    arguments.consensus.mix(hash_ids(arguments.cluster_id, founders))
 }
 
 fn hash_ids(cluster_id: u64, founders: &[u64]) -> u64 {

@@ -282,13 +282,7 @@ fn start<C: Consensus>(
     let max_snapshot = tuning.max_snapshot_mb << 20;
     let data = arguments.data.clone();
     // the connections to the others are the application's to open
-    let mut options = NodeOptions::new(
-        id,
-        C::PROTOCOL.wire_number(bootstrap.cluster()),
-        peers,
-        Vec::new(),
-        data.clone(),
-    );
+    let mut options = NodeOptions::new(id, bootstrap.cluster(), peers, Vec::new(), data.clone());
     options.query_handler =
         Some(founding::query_handler(arguments.id, bootstrap.founders_hash(), bootstrap.cluster()));
     options.advertise = Some(addresses.own.peer.clone());
@@ -306,10 +300,7 @@ fn start<C: Consensus>(
         let hint = match error {
             // a version that drew no founding id wrote none
             Error::Identity { cluster: of, node, .. } if node == id && !knows => {
-                return run(format!(
-                    "{error}; and {}",
-                    founding::restore_hint(arguments, C::PROTOCOL.wire_number(of))
-                ));
+                return run(format!("{error}; and {}", founding::restore_hint(arguments, of)));
             }
             Error::Identity { node, .. } if node != id => {
                 return run(format!(

@@ -101,7 +101,7 @@ fn two_erased_voters_are_refused_by_the_third(consensus: Consensus) {
         assert!(!cluster.data(index).join("wal").exists());
     }
     assert_eq!(founding_id(&cluster, 2), founded);
-    assert!(cluster.number(2, "log_last") > 1, "its log is lost");
+    assert!(cluster.number(2, "log_last") > 0, "its log is lost");
 }
 
 fn founders_wait_for_each_other_and_can_be_stopped(consensus: Consensus) {
@@ -195,7 +195,7 @@ fn excluding_a_founder_makes_another_cluster(consensus: Consensus) {
     let (_, said, _) = cluster.ctl(&["status"]);
     assert!(said.contains("NOT ONE CLUSTER: node 3"), "{said}");
     assert_eq!(founding_id(&cluster, 2), first);
-    assert!(cluster.number(2, "log_last") > 1, "its log is lost");
+    assert!(cluster.number(2, "log_last") > 0, "its log is lost");
     // nor is an empty one under its id
     erase(&mut cluster, 2);
     assert_refused(cluster.command(2), 3);

@@ -24,11 +24,11 @@ impl LogProtocol {
         }
     }
 
-    /// The number of a cluster on the wire and in the log: nodes of different protocols refuse each other, whatever they are told.
-    pub(crate) const fn wire_number(self, cluster: u64) -> u64 {
+    /// Makes a number of founders another one for each protocol.
+    pub(crate) const fn mix(self, hash: u64) -> u64 {
         match self {
-            Self::Raft => cluster,
-            Self::Paxos => cluster ^ 0x7061_786f_735f_6d70,
+            Self::Raft => hash,
+            Self::Paxos => hash ^ 0x7061_786f_735f_6d70,
         }
     }
 }
