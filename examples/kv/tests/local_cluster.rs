@@ -7,22 +7,25 @@ use std::thread::{sleep, spawn};
 use std::time::Duration;
 
 use crate::common::client::Client;
-use crate::common::{Dir, output, until, wait_for};
+use crate::common::{Consensus, Dir, output, until, wait_for};
 use quorate_nemesis::ports::Port;
+
+on_each_protocol!(killed_node_is_restarted_and_stop_ends_all);
 
 struct Running {
     child: Child,
     base: u16,
     _ports: Vec<Port>,
-    _dir: Dir,
+    dir: Dir,
 }
 
-fn start(name: &str) -> Running {
+fn start(name: &str, consensus: Consensus) -> Running {
     let dir = Dir::new(name);
     let (base, ports) = three_ports();
     let mut child = Command::new(env!("CARGO_BIN_EXE_quorate-kv"))
         .args(["cluster", "--base-port", &base.to_string(), "--data"])
         .arg(dir.path())
+        .args(["--consensus", consensus.name()])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -32,7 +35,7 @@ fn start(name: &str) -> Running {
             println!("  {line}");
         }
     });
-    Running { child, base, _ports: ports, _dir: dir }
+    Running { child, base, _ports: ports, dir }
 }
 
 /// Three in a row for clients, and for the nodes those ten thousand above. They are reserved: see [`Port`].
@@ -76,9 +79,8 @@ impl Drop for Running {
     }
 }
 
-#[test]
-fn killed_node_is_restarted_and_stop_ends_all() {
-    let mut cluster = start("verb");
+fn killed_node_is_restarted_and_stop_ends_all(consensus: Consensus) {
+    let mut cluster = start("verb", consensus);
     let processes = cluster.processes();
     until("a leader", || {
         (cluster.client().call(&["SET", "a", "1"]).ok()?.text() == "OK").then_some(())
@@ -98,11 +100,22 @@ fn killed_node_is_restarted_and_stop_ends_all() {
     for process in [processes[0], again, processes[2]] {
         assert!(!is_running(process), "node process {process} is left");
     }
+    // the other protocol is refused before a node starts
+    let (name, other) = match consensus {
+        Consensus::Raft => ("raft", "paxos"),
+        Consensus::Paxos => ("paxos", "raft"),
+    };
+    let mut third = Command::new(env!("CARGO_BIN_EXE_quorate-kv"));
+    third.args(["cluster", "--base-port", &cluster.base.to_string(), "--consensus", other]);
+    third.arg("--data").arg(cluster.dir.path()).stdout(Stdio::null());
+    let (code, said) = output(third);
+    let way_out = format!("start it with --consensus {name}");
+    assert!(code == Some(1) && said.contains(&way_out), "{said}");
 }
 
 #[test]
 fn nodes_end_with_their_parent() {
-    let mut cluster = start("orphans");
+    let mut cluster = start("orphans", Consensus::Raft);
     let processes = cluster.processes();
     sleep(Duration::from_millis(200));
     cluster.child.kill().unwrap();

@@ -277,3 +277,124 @@ fn standing(roles: Roles) -> Standing {
         Standing::None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use quorate_core::Output;
+
+    use super::*;
+
+    const ME: NodeId = NodeId::new(1);
+    const OTHER: NodeId = NodeId::new(2);
+
+    /// Lets the machine do what it can alone, with a disk that is there at once.
+    fn drive(log: &mut MultiPaxos<Heap>) {
+        loop {
+            let mut ticket = None;
+            while let Some(output) = log.poll() {
+                if let Output::Persist(next, _) = output {
+                    ticket = Some(next);
+                }
+            }
+            let Some(ticket) = ticket else { return };
+            log.persisted(ticket);
+        }
+    }
+
+    /// The only node of its cluster, which leads.
+    fn leader() -> MultiPaxos<Heap> {
+        let mut log = MultiPaxos::founder(ME, &[ME], 7).unwrap();
+        log.begin(0).unwrap();
+        log.tick(quorate_core::Instant::ZERO);
+        drive(&mut log);
+        elect(&mut log);
+        log
+    }
+
+    fn elect(log: &mut MultiPaxos<Heap>) {
+        while log.view().role != Role::Leader {
+            log.tick(log.deadline().unwrap());
+            drive(log);
+        }
+    }
+
+    /// Makes a change of which this node alone is a quorum; it leads again after it.
+    fn apply(log: &mut MultiPaxos<Heap>, change: Change) {
+        let before = log.view().configuration;
+        Consensus::change(log, change).unwrap();
+        drive(log);
+        assert_ne!(log.view().configuration, before, "{change:?}");
+        elect(log);
+    }
+
+    #[test]
+    fn changes_make_the_next_configuration() {
+        let mut log = leader();
+        apply(&mut log, Change::Add(OTHER));
+        assert_eq!(log.standing(OTHER), Standing::Learner);
+        apply(&mut log, Change::Remove(OTHER));
+        assert_eq!(log.standing(OTHER), Standing::None);
+        apply(&mut log, Change::Add(OTHER));
+        // two that vote: this node is no majority any more
+        Consensus::change(&mut log, Change::Promote(OTHER)).unwrap();
+        drive(&mut log);
+        assert_eq!(log.standing(OTHER), Standing::Voter);
+        assert_eq!(log.quorums(), Quorums::majority(2));
+        let members: Vec<_> = Consensus::members(&log).map(|member| member.id).collect();
+        assert_eq!(members, [ME, OTHER]);
+    }
+
+    #[test]
+    fn impossible_changes_are_refused() {
+        let mut log = leader();
+        apply(&mut log, Change::Add(OTHER));
+        let last = log.view().last;
+        for (change, text) in [
+            (Change::Add(OTHER), "ERR node 2 is that already"),
+            (Change::Promote(ME), "ERR node 1 is that already"),
+            (Change::Demote(OTHER), "ERR node 2 is that already"),
+            (Change::Promote(NodeId::new(9)), "ERR there is no node 9"),
+            (Change::Demote(NodeId::new(9)), "ERR there is no node 9"),
+            (Change::Remove(NodeId::new(9)), "ERR there is no node 9"),
+            (Change::Demote(ME), "ERR a cluster without a voter"),
+            (Change::Remove(ME), "ERR a cluster without a voter"),
+        ] {
+            let error = Consensus::change(&mut log, change).unwrap_err();
+            assert!(error.starts_with(text), "{change:?}: {error}");
+        }
+        assert_eq!(log.view().last, last, "nothing was proposed");
+        // one at a time; a command waits for it
+        Consensus::change(&mut log, Change::Remove(OTHER)).unwrap();
+        let error = Consensus::change(&mut log, Change::Remove(OTHER)).unwrap_err();
+        assert!(error.starts_with("TRYAGAIN"), "{error}");
+        assert_eq!(Consensus::propose(&mut log, b"x"), Err(ProposeError::Busy));
+    }
+
+    #[test]
+    fn who_does_not_lead_says_who_does() {
+        let mut log = MultiPaxos::founder(ME, &[ME, OTHER], 7).unwrap();
+        let error = Consensus::change(&mut log, Change::Remove(OTHER)).unwrap_err();
+        assert_eq!(error, "NOTLEADER nobody leads: ask there");
+        assert_eq!(Consensus::propose(&mut log, b"x"), Err(ProposeError::NotLeader));
+        assert_eq!(Consensus::transfer(&mut log, OTHER).unwrap_err(), error);
+        let error = Consensus::transfer(&mut leader(), OTHER).unwrap_err();
+        assert!(error.starts_with("ERR Multi-Paxos does not transfer"), "{error}");
+    }
+
+    #[test]
+    fn committed_entries_are_described() {
+        let mut log = leader();
+        let index = Consensus::propose(&mut log, b"x").unwrap();
+        drive(&mut log);
+        let entry = Consensus::entries(&log, index).next().unwrap();
+        assert_eq!((entry.index, entry.bytes), (index, 1));
+        assert!(matches!(entry.content, Content::Command(b"x")));
+        assert!(log.is_of_leader(index) && !log.is_of_leader(index + 1));
+        apply(&mut log, Change::Add(OTHER));
+        let entry = Consensus::entries(&log, index + 1).next().unwrap();
+        let Content::Members(data) = entry.content else { panic!("{entry:?}") };
+        let members = <MultiPaxos<Heap> as Consensus>::decode_members(data);
+        assert_eq!(members, Some(vec![ME, OTHER]));
+    }
+}
