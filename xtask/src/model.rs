@@ -8,8 +8,8 @@ pub(crate) const VERB: Verb = Verb {
     help: "
 Explores the elections, Raft's replication and changes of members, Paxos and Multi-Paxos, registers
 of the quorum store and hand-overs of a range, with stateright, as they are, within bounds: early
-timeouts, crashes and recoveries, lost and repeated messages in any order. Prints how many states there are;
-a violation prints the steps that lead there. A few minutes.
+timeouts, crashes and recoveries, lost and repeated messages in any order. Prints how many states
+there are; a violation prints the steps that lead there. A few minutes.
 
     cargo xtask model                all cases
     cargo xtask model ring           those of a model: bully, ring, raft, paxos, multi,

@@ -22,7 +22,7 @@ it.
     cargo xtask nemesis --seconds 60         what CI runs: about one fault of each kind
     cargo xtask nemesis --seed 7             the same faults again
     cargo xtask nemesis --nodes 3            a smaller cluster
-    cargo xtask nemesis --consensus paxos    the servers on Multi-Paxos; CI runs 60 seconds of that, too
+    cargo xtask nemesis --consensus paxos    the servers on Multi-Paxos; in CI for 60 s as well
 
 Full disks take the right to mount file systems: root, or a system that lets users make mount
 namespaces. Without it, say `--without full-disk`. `--keep` keeps logs and directories also when all

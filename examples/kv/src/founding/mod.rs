@@ -160,8 +160,8 @@ impl Founder {
                 return Err(self.refusal(other, cluster));
             }
             Ok(Message { founders_hash, .. }) if founders_hash != self.founders_hash => {
-                "it was started with other founders, or another protocol: give it the same --peers, \
-                 --cluster-id, --consensus and --found-without"
+                "it was started with other founders, or another protocol: give it the same \
+                 --peers, --cluster-id, --consensus and --found-without"
                     .into()
             }
             Ok(Message { stage, .. }) => {
