@@ -103,7 +103,7 @@ impl<C: Consensus> Replica<C> {
             self.connections.leaderless = Some(now);
             warn!(
                 seconds = LEADERLESS_US / 1_000_000,
-                term = status.epoch,
+                epoch = status.epoch,
                 "no leader: too few voters reach each other (`quorate-kv ctl status` names those that do not answer)"
             );
         }
