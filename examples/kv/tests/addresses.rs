@@ -3,7 +3,11 @@
 
 use crate::common::{Cluster, Consensus, until};
 
-on_each_protocol!(member_moves_only_by_explicit_command, only_added_nodes_get_an_address);
+on_each_protocol!(
+    member_moves_only_by_explicit_command,
+    only_added_nodes_get_an_address,
+    moved_members_are_found_after_downtime
+);
 
 fn member_moves_only_by_explicit_command(consensus: Consensus) {
     let mut cluster = Cluster::start_on(consensus, "moves", 3, &[]);
@@ -103,10 +107,8 @@ fn only_added_nodes_get_an_address(consensus: Consensus) {
 }
 
 /// Those that did not hear of it are told by the node itself, in its hello.
-/// Leadership is transferred on the way, which Raft alone does.
-#[test]
-fn moved_members_are_found_after_downtime() {
-    let mut cluster = Cluster::start("moved", 3, &[]);
+fn moved_members_are_found_after_downtime(consensus: Consensus) {
+    let mut cluster = Cluster::start_on(consensus, "moved", 3, &[]);
     cluster.wait_for_leader();
     let joined = cluster.add_node();
     cluster.start_node(joined);

@@ -84,7 +84,7 @@ fn run_rounds(cluster: &mut Cluster, options: &Options, seed: u64, time: Duratio
         rng: rng.fork(),
         faults: &mut faults,
         slowest: Duration::ZERO,
-        without: options.excluded(),
+        without: options.without.clone(),
     };
     let outcome = rounds.run(time);
     let slowest = rounds.slowest;
@@ -96,7 +96,7 @@ fn run_rounds(cluster: &mut Cluster, options: &Options, seed: u64, time: Duratio
     // what was seen before a failure may explain it
     let history = workload.shared.check(None);
     outcome.and(history)?;
-    report::coverage(counts, &faults, &options.excluded())
+    report::coverage(counts, &faults, &options.without)
 }
 
 /// Every node has applied the same, and that is what clients were promised.

@@ -25,7 +25,7 @@ pub struct Options {
     /// How many nodes
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(3..=9))]
     pub nodes: u16,
-    /// The protocol that keeps the servers' log: `raft` or `paxos`, on which leadership is not transferred
+    /// The protocol that keeps the servers' log: `raft` or `paxos`
     #[arg(long, value_name = "PROTOCOL", default_value = "raft", value_parser = ["raft", "paxos"])]
     pub consensus: String,
     /// Where directories and logs go [default: a new directory among the system's temporary ones]
@@ -37,18 +37,6 @@ pub struct Options {
     /// Keep directories and logs also when all is well
     #[arg(long)]
     pub keep: bool,
-}
-
-impl Options {
-    /// The faults that the run does without: those that were named, and those that the protocol does not know.
-    #[must_use]
-    pub fn excluded(&self) -> Vec<Fault> {
-        let mut without = self.without.clone();
-        if self.consensus == "paxos" {
-            without.push(Fault::Transfer);
-        }
-        without
-    }
 }
 
 const HELP: &str = "\
