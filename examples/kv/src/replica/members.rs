@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::Replica;
 use crate::admin_commands;
 use crate::batch::Batch;
-use crate::consensus::{Change, Consensus, Role, Status};
+use crate::consensus::{Change, Consensus, Role, Standing, Status};
 use crate::directory::Address;
 use crate::node_status::MemberInfo;
 use crate::op::put;
@@ -181,6 +181,13 @@ impl<C: Consensus> Replica<C> {
 
     /// Begins a change of the members.
     pub(super) fn change(&self, log: &mut C, change: Change) -> Result<(), String> {
+        // a node enters where clients reach it when it knows that it is a member; from then on the cluster knows its disk from another
+        if let Change::Promote(node) = change
+            && log.standing(node) == Standing::Learner
+            && self.state.directory.get(node).is_none_or(|address| address.client.is_empty())
+        {
+            return Err(format!("BEHIND node {node} has not caught up with the cluster yet"));
+        }
         log.change(change)
     }
 
