@@ -527,15 +527,18 @@ fn aimed(message: Message<'_>, from: u64, promised: Option<quorate_paxos::Ballot
             Message::Accept { configuration, ballot: of(ballot, from), first, commit, entries }
         }
         Message::Promise { ballot, from, first, accepted, entries, commit, last } => {
-            Message::Promise {
-                ballot: own(ballot),
-                from,
-                first: if promised.is_some() { from } else { first.max(from) },
-                accepted: if entries.len() % 2 == 0 { Ballot::ZERO } else { accepted },
-                entries,
-                commit: commit.min(last),
-                last,
-            }
+            let ballot = own(ballot);
+            let first = if promised.is_some() { from } else { first.max(from) };
+            // what is chosen, or votes in a ballot before, for slots that are not
+            let (accepted, commit) = match entries.len() % 2 == 0 {
+                true => (Ballot::ZERO, commit),
+                false => {
+                    let round = accepted.round.min(ballot.round.saturating_sub(1));
+                    (Ballot::new(round, accepted.node), commit.min(first.saturating_sub(1)))
+                }
+            };
+            let last = last.max(commit);
+            Message::Promise { ballot, from, first, accepted, entries, commit, last }
         }
         Message::Accepted { ballot, through } => Message::Accepted { ballot: own(ballot), through },
         Message::Preempted { ballot, promised: higher } => {
